@@ -1,0 +1,276 @@
+#include "fcgi-app/answer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fcgi-app/json_row.h"
+#include "fcgi-app/sqlstate.h"
+#include "lib/log.h"
+
+enum {
+    LARGEST_HEAD = 256 * 1024, /* a Content-Location is as long as a URL may be, three times over when escaped */
+    KEPT_BODY = 1 << 20        /* a larger body's memory is given back before the next request */
+};
+
+static const struct api_error troubles[] = {
+    [TROUBLE_NO_DATABASE] = {503, "PGRST001", "The database cannot be reached", NULL, "Try again in a moment."},
+    [TROUBLE_BUSY] = {503, "ORIEL004", "Too many requests are under way", NULL, "Try again in a moment."},
+    [TROUBLE_URL_TOO_LONG] = {414, "ORIEL003", "The URL is too long", NULL, "Put fewer values into one request."},
+    [TROUBLE_TOO_LARGE] = {507, "ORIEL002", "The answer is too large", NULL,
+                           "Ask for fewer rows or columns: use limit and select."},
+    [TROUBLE_BROKEN_PLAN] = {500, "ORIEL005", "The database's answer has not the columns that were asked for", NULL,
+                             NULL},
+};
+
+static const char *reason_of(int status)
+{
+    static const struct {
+        int status;
+        const char *reason;
+    } reasons[] = {
+        {200, "OK"},
+        {206, "Partial Content"},
+        {300, "Multiple Choices"},
+        {304, "Not Modified"},
+        {400, "Bad Request"},
+        {401, "Unauthorized"},
+        {403, "Forbidden"},
+        {404, "Not Found"},
+        {405, "Method Not Allowed"},
+        {406, "Not Acceptable"},
+        {414, "URI Too Long"},
+        {416, "Range Not Satisfiable"},
+        {500, "Internal Server Error"},
+        {503, "Service Unavailable"},
+        {504, "Gateway Timeout"},
+        {507, "Insufficient Storage"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(reasons); i++)
+        if (reasons[i].status == status)
+            return reasons[i].reason;
+    return "Other";
+}
+
+void answer_init(struct answer *a, size_t max_body, int retry_after)
+{
+    *a = (struct answer){.retry_after = retry_after};
+    buf_init(&a->head, LARGEST_HEAD);
+    buf_init(&a->body, max_body);
+}
+
+void answer_release(struct answer *a)
+{
+    buf_release(&a->head);
+    buf_release(&a->body);
+}
+
+static void start(struct answer *a, int status)
+{
+    buf_reset(&a->head);
+    if (a->body.size > KEPT_BODY)
+        buf_release(&a->body);
+    buf_reset(&a->body);
+    a->status = status;
+    buf_printf(&a->head, "Status: %d %s\r\n", status, reason_of(status));
+}
+
+/* What strangers sent may come back in a value: no byte of it can end the line. */
+static void put_header(struct answer *a, const char *name, const char *value)
+{
+    if (!value)
+        return;
+    buf_printf(&a->head, "%s: ", name);
+    for (const unsigned char *p = (const unsigned char *)value; *p; p++)
+        if (*p >= 0x20 && *p != 0x7f)
+            buf_putc(&a->head, (char)*p);
+    buf_puts(&a->head, "\r\n");
+}
+
+/* Headers that every answer has. Caches must tell requests apart by what the answer depends on (RFC 9110, 12.5.5). */
+static void put_common_headers(struct answer *a, const struct plan *p)
+{
+    put_header(a, "Vary", p && p->profile ? "Accept, Accept-Profile, Prefer, Range" : "Accept, Prefer, Range");
+    if (!p)
+        return;
+    put_header(a, "Content-Profile", p->profile);
+    put_header(a, "Allow", p->allow);
+}
+
+/* Ends the headers. A HEAD request's answer has no body, and so none is announced either. */
+static void finish(struct answer *a, const struct plan *p)
+{
+    if (p && p->head)
+        buf_reset(&a->body);
+    else
+        buf_printf(&a->head, "Content-Length: %zu\r\n", a->body.len);
+    buf_put(&a->head, "\r\n", 2);
+}
+
+static void put_member(struct buf *b, const char *key, const char *value)
+{
+    buf_puts(b, key);
+    if (value)
+        buf_json_string(b, value, strlen(value));
+    else
+        buf_puts(b, "null");
+}
+
+/* total: what Content-Range tells where a range was refused; NULL otherwise. */
+static void answer_error(struct answer *a, const struct plan *p, const struct api_error *e, const char *total)
+{
+    start(a, e->status);
+    put_header(a, "Content-Type", "application/json; charset=utf-8");
+    put_common_headers(a, p);
+    put_header(a, "Content-Range", total);
+    if (e->status == 503)
+        buf_printf(&a->head, "Retry-After: %d\r\n", a->retry_after);
+    put_member(&a->body, "{\"code\":", e->code);
+    put_member(&a->body, ",\"message\":", e->message);
+    put_member(&a->body, ",\"details\":", e->details);
+    put_member(&a->body, ",\"hint\":", e->hint);
+    buf_putc(&a->body, '}');
+    finish(a, p);
+}
+
+void answer_trouble(struct answer *a, const struct plan *p, enum answer_trouble trouble)
+{
+    answer_error(a, p, &troubles[trouble], NULL);
+}
+
+void answer_plan(struct answer *a, const struct plan *p)
+{
+    if (p->kind == PLAN_ERROR) {
+        answer_error(a, p, &p->error, NULL);
+        return;
+    }
+    start(a, 200);
+    put_common_headers(a, p);
+    finish(a, p);
+}
+
+void answer_failure(struct answer *a, const struct plan *p, const PGresult *r)
+{
+    const char *code = PQresultErrorField(r, PG_DIAG_SQLSTATE);
+    if (!code) { /* libpq's own: the connection broke */
+        answer_trouble(a, p, TROUBLE_NO_DATABASE);
+        return;
+    }
+    const struct sqlstate_rule *rule = sqlstate_find(code);
+    const char *message = rule->pass ? PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY) : NULL;
+    struct api_error e = {rule->status, code, message ? message : rule->message, NULL, rule->hint};
+    answer_error(a, p, &e, NULL);
+}
+
+/* What came back: how many of the result's rows are answers, and how many there would be without limit and offset. */
+struct page {
+    int rows;
+    long long total; /* -1 when unknown */
+};
+
+static struct page page_of(const struct plan *p, const PGresult *r)
+{
+    struct page page = {.rows = PQntuples(r), .total = -1};
+    if (!p->counted)
+        return page;
+    if (page.rows > 0 && !PQgetisnull(r, 0, 0))
+        page.total = strtoll(PQgetvalue(r, 0, 0), NULL, 10);
+    if (page.rows > 0 && PQgetvalue(r, 0, 1)[0] != 't')
+        page.rows = 0;
+    /* a total that was only estimated can be below what is in hand */
+    if (page.total >= 0 && page.rows > 0 && page.total < p->offset + page.rows)
+        page.total = p->offset + page.rows;
+    return page;
+}
+
+/* "0-99/250", "*" for what is unknown or not there: the form of RFC 9110, 14.4, with the unit left out as PostgREST
+ * does. */
+static void put_content_range(struct answer *a, const struct plan *p, const struct page *page)
+{
+    buf_puts(&a->head, "Content-Range: ");
+    if (page->rows > 0)
+        buf_printf(&a->head, "%lld-%lld", p->offset, p->offset + page->rows - 1);
+    else
+        buf_putc(&a->head, '*');
+    if (page->total >= 0)
+        buf_printf(&a->head, "/%lld\r\n", page->total);
+    else
+        buf_puts(&a->head, "/*\r\n");
+}
+
+static void answer_not_one(struct answer *a, const struct plan *p, int rows)
+{
+    char details[64];
+    snprintf(details, sizeof details, "The result contains %d rows", rows);
+    struct api_error e = {406, "PGRST116", "Cannot coerce the result to a single JSON object", details, NULL};
+    if (p->key_path) {
+        e.status = 404;
+        e.message = "No row has this key";
+    }
+    answer_error(a, p, &e, NULL);
+}
+
+static void answer_past_the_end(struct answer *a, const struct plan *p, const struct page *page)
+{
+    char details[128], total[32];
+    snprintf(details, sizeof details, "An offset of %lld was requested, but there are only %lld rows.", p->offset,
+             page->total);
+    snprintf(total, sizeof total, "*/%lld", page->total);
+    struct api_error e = {416, "PGRST103", "Requested range not satisfiable", details, NULL};
+    answer_error(a, p, &e, total);
+}
+
+static const char *content_type(const struct plan *p)
+{
+    static const char *const types[][2] = {
+        [MEDIA_JSON] = {"application/json; charset=utf-8", "application/json; nulls=stripped; charset=utf-8"},
+        [MEDIA_OBJECT] = {"application/vnd.pgrst.object+json; charset=utf-8",
+                          "application/vnd.pgrst.object+json; nulls=stripped; charset=utf-8"},
+    };
+    return types[p->media][p->strip_nulls];
+}
+
+static bool single(const struct plan *p)
+{
+    return p->key_path || p->media == MEDIA_OBJECT;
+}
+
+static void put_rows_headers(struct answer *a, const struct plan *p, const struct page *page)
+{
+    put_header(a, "Content-Type", content_type(p));
+    put_common_headers(a, p);
+    if (!p->key_path)
+        put_content_range(a, p, page);
+    put_header(a, "Content-Location", p->content_location);
+    put_header(a, "Preference-Applied", p->preference_applied);
+}
+
+void answer_rows(struct answer *a, const struct plan *p, const PGresult *r)
+{
+    int first = p->counted ? 2 : 0;
+    if (PQnfields(r) != first + (int)p->n_columns) {
+        log_error("the result has %d columns where the plan has %zu: %s", PQnfields(r), first + p->n_columns, p->sql);
+        answer_trouble(a, p, TROUBLE_BROKEN_PLAN);
+        return;
+    }
+    struct page page = page_of(p, r);
+    if (page.total >= 0 && p->offset > page.total) {
+        answer_past_the_end(a, p, &page);
+        return;
+    }
+    if (single(p) && page.rows != 1) {
+        answer_not_one(a, p, page.rows);
+        return;
+    }
+    start(a, !single(p) && page.total > page.rows ? 206 : 200);
+    put_rows_headers(a, p, &page);
+    struct json_columns columns = {p->columns, p->n_columns, first, p->strip_nulls};
+    if (!p->head && single(p))
+        json_row_put(&a->body, r, 0, &columns);
+    else if (!p->head)
+        json_rows_put(&a->body, r, page.rows, &columns);
+    if (a->body.failed)
+        answer_trouble(a, p, TROUBLE_TOO_LARGE);
+    else
+        finish(a, p);
+}

@@ -1,0 +1,144 @@
+#include "fcgi-app/json_row.h"
+
+#include <string.h>
+
+/* OIDs of built-in types, which Postgres never changes (its src/include/catalog/pg_type.dat). */
+enum {
+    TYPE_BOOL = 16,
+    TYPE_INT8 = 20,
+    TYPE_INT2 = 21,
+    TYPE_INT4 = 23,
+    TYPE_OID = 26,
+    TYPE_JSON = 114,
+    TYPE_FLOAT4 = 700,
+    TYPE_FLOAT8 = 701,
+    TYPE_TIMESTAMP = 1114,
+    TYPE_TIMESTAMPTZ = 1184,
+    TYPE_NUMERIC = 1700,
+    TYPE_JSONB = 3802
+};
+
+/* How a value of one type is written: s is Postgres' text of it, n bytes and a NUL. */
+typedef void put_function(struct buf *b, const char *s, size_t n);
+
+static void put_verbatim(struct buf *b, const char *s, size_t n)
+{
+    buf_put(b, s, n);
+}
+
+static void put_bool(struct buf *b, const char *s, size_t n)
+{
+    (void)n;
+    if (*s == 't')
+        buf_put(b, "true", 4);
+    else
+        buf_put(b, "false", 5);
+}
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* "NaN", "Infinity" and "-Infinity" are numbers to Postgres alone. */
+static void put_number(struct buf *b, const char *s, size_t n)
+{
+    if (is_digit(s[0]) || (s[0] == '-' && is_digit(s[1])))
+        buf_put(b, s, n);
+    else
+        buf_json_string(b, s, n);
+}
+
+/*
+ * "2027-03-01 09:30:00+05" becomes "2027-03-01T09:30:00+05:00". Years before the first end in " BC", which stays behind
+ * the offset as to_json() has it; "infinity" stays what it is.
+ */
+static void put_timestamp(struct buf *b, const char *s, size_t n)
+{
+    const char *space = memchr(s, ' ', n);
+    size_t date = space ? (size_t)(space - s) : n;
+    buf_putc(b, '"');
+    buf_put(b, s, date);
+    if (space) {
+        size_t time = strcspn(space + 1, " "), sign = strcspn(space + 1, "+- ");
+        buf_putc(b, 'T');
+        buf_put(b, space + 1, time);
+        if (time - sign == 3) /* an offset of whole hours: Postgres leaves its minutes out, ISO 8601 does not */
+            buf_put(b, ":00", 3);
+        buf_put(b, space + 1 + time, n - date - 1 - time);
+    }
+    buf_putc(b, '"');
+}
+
+static put_function *form_of(Oid type)
+{
+    static const struct {
+        Oid type;
+        put_function *put;
+    } forms[] = {
+        {TYPE_BOOL, put_bool},           {TYPE_INT8, put_verbatim},
+        {TYPE_INT2, put_verbatim},       {TYPE_INT4, put_verbatim},
+        {TYPE_OID, put_verbatim},        {TYPE_JSON, put_verbatim},
+        {TYPE_FLOAT4, put_number},       {TYPE_FLOAT8, put_number},
+        {TYPE_TIMESTAMP, put_timestamp}, {TYPE_TIMESTAMPTZ, put_timestamp},
+        {TYPE_NUMERIC, put_number},      {TYPE_JSONB, put_verbatim},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(forms); i++)
+        if (forms[i].type == type)
+            return forms[i].put;
+    return buf_json_string;
+}
+
+enum { MOST_COLUMNS = 1664 }; /* Postgres' MaxTupleAttributeNumber: no result has more */
+
+struct forms {
+    put_function *of[MOST_COLUMNS];
+};
+
+static void find_forms(struct forms *forms, const PGresult *r, const struct json_columns *columns)
+{
+    for (size_t i = 0; i < columns->n && i < MOST_COLUMNS; i++)
+        forms->of[i] = form_of(PQftype(r, columns->first + (int)i));
+}
+
+static void put_row(struct buf *b, const PGresult *r, int row, const struct json_columns *columns,
+                    const struct forms *forms)
+{
+    char before = '{';
+    for (size_t i = 0; i < columns->n && i < MOST_COLUMNS; i++) {
+        int column = columns->first + (int)i;
+        bool null = PQgetisnull(r, row, column);
+        if (null && columns->strip_nulls)
+            continue;
+        buf_putc(b, before);
+        buf_put(b, columns->keys[i].key, columns->keys[i].key_len);
+        if (null)
+            buf_put(b, "null", 4);
+        else
+            forms->of[i](b, PQgetvalue(r, row, column), (size_t)PQgetlength(r, row, column));
+        before = ',';
+    }
+    if (before == '{')
+        buf_putc(b, '{');
+    buf_putc(b, '}');
+}
+
+void json_row_put(struct buf *b, const PGresult *r, int row, const struct json_columns *columns)
+{
+    struct forms forms;
+    find_forms(&forms, r, columns);
+    put_row(b, r, row, columns, &forms);
+}
+
+void json_rows_put(struct buf *b, const PGresult *r, int n_rows, const struct json_columns *columns)
+{
+    struct forms forms;
+    find_forms(&forms, r, columns);
+    buf_putc(b, '[');
+    for (int row = 0; row < n_rows; row++) {
+        if (row)
+            buf_putc(b, ',');
+        put_row(b, r, row, columns, &forms);
+    }
+    buf_putc(b, ']');
+}

@@ -1,0 +1,50 @@
+#include "fcgi-app/options.h"
+
+#include <stdlib.h>
+
+enum { MOST_IN_FLIGHT = 8192, LONGEST_URL = 65535 /* nginx has no room for more */ };
+
+int options_read(struct options *o, const struct cfg *section)
+{
+    static const char *const keys[] = {"responders", "maxRows",          "maxDepth",     "maxInFlight", "maxUrl",
+                                       "retryAfter", "statementTimeout", "drainTimeout", NULL};
+    if (section->value)
+        cfg_keys(section, keys);
+    *o = (struct options){
+        .responders = (int)cfg_integer(section, "responders", 2, 1, MOST_RESPONDERS),
+        .max_rows = cfg_integer(section, "maxRows", 1000, 0, INT32_MAX),
+        .max_depth = (int)cfg_integer(section, "maxDepth", 10, 1, 100),
+        .max_in_flight = (int)cfg_integer(section, "maxInFlight", 256, 1, MOST_IN_FLIGHT),
+        .max_url = (size_t)cfg_integer(section, "maxUrl", 16384, 256, LONGEST_URL),
+        .statement_timeout_ms = cfg_duration_ms(section, "statementTimeout", "5s"),
+        .drain_timeout_ms = cfg_duration_ms(section, "drainTimeout", "10s"),
+        .retry_after = (int)((cfg_duration_ms(section, "retryAfter", "1s") + 999) / 1000),
+    };
+    if (o->statement_timeout_ms > INT32_MAX)
+        cfg_error(cfg_get(section, "statementTimeout"), "at most 24 days were expected; \"0s\" stands for no timeout");
+    if (o->drain_timeout_ms > 86400000)
+        cfg_error(cfg_get(section, "drainTimeout"), "at most one day was expected");
+    return cfg_failed(section) ? -1 : 0;
+}
+
+struct service *service_load(const char *path, int responders)
+{
+    struct service *s = mem_alloc(sizeof *s);
+    arena_init(&s->arena);
+    if (settings_load(&s->settings, &s->arena, path) < 0 || options_read(&s->options, s->settings.responder) < 0 ||
+        contract_lock_load(&s->lock, &s->arena, s->settings.lock) < 0) {
+        service_free(s);
+        return NULL;
+    }
+    if (responders > 0)
+        s->options.responders = responders;
+    return s;
+}
+
+void service_free(struct service *s)
+{
+    if (!s)
+        return;
+    arena_release(&s->arena);
+    free(s);
+}

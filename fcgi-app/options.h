@@ -1,0 +1,40 @@
+/*
+ * The "responder" section of oriel.json, and all that a master hands to its responders: what was read and checked once
+ * is what they inherit, so that they cannot differ.
+ */
+#ifndef ORIEL_OPTIONS_H
+#define ORIEL_OPTIONS_H
+
+#include "lib/contract.h"
+#include "lib/settings.h"
+
+enum { MOST_RESPONDERS = 1024 };
+
+struct options {
+    int responders;               /* processes; each has one connection to Postgres */
+    long long max_rows;           /* of one answer; 0 for no maximum */
+    int max_depth;                /* of and/or trees in a URL */
+    int max_in_flight;            /* requests at Postgres per responder; beyond it 503 at once */
+    size_t max_url;               /* bytes of path and query; beyond it 414 */
+    int64_t statement_timeout_ms; /* Postgres gives a query up after it; 0 for never */
+    int64_t drain_timeout_ms;     /* how long a responder that is to stop may finish its requests */
+    int retry_after;              /* seconds, for the header of every 503 */
+};
+
+/* A whole configuration, checked. */
+struct service {
+    struct arena arena;
+    struct settings settings;
+    struct options options;
+    struct contract_set lock; /* the contracts that were agreed on: what is served */
+};
+
+/* Reads one section; an absent one gives the defaults. -1 after messages. */
+int options_read(struct options *o, const struct cfg *section) must_check;
+
+/* Reads oriel.json and the lock file it names; responders above 0 is used instead of what the file says. NULL after
+ * messages. Free with service_free. */
+struct service *service_load(const char *path, int responders) must_check;
+void service_free(struct service *s);
+
+#endif

@@ -1,0 +1,208 @@
+#include "fcgi-app/pipeline.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "fcgi-app/clock.h"
+#include "lib/buf.h"
+#include "lib/log.h"
+#include "lib/mem.h"
+#include "lib/pg.h"
+
+int pipeline_start(struct pipeline *p, PGconn *conn)
+{
+    *p = (struct pipeline){.conn = conn, .statements.made = p->statements.made};
+    if (PQsetnonblocking(conn, 1) == 0 && PQenterPipelineMode(conn) == 1)
+        return 0;
+    log_error("cannot put the connection to Postgres into pipeline mode: %s", PQerrorMessage(conn));
+    return -1;
+}
+
+static void append(struct pipeline *p, struct task *t)
+{
+    t->next = NULL;
+    t->result = NULL;
+    if (!p->head)
+        p->head_since = clock_ms();
+    *(p->head ? &p->tail->next : &p->head) = t;
+    p->tail = t;
+    p->n++;
+}
+
+static struct task *take_head(struct pipeline *p)
+{
+    struct task *t = p->head;
+    p->head = t->next;
+    p->n--;
+    p->head_since = clock_ms();
+    return t;
+}
+
+/*
+ * A request that takes a statement which is not there yet prepares it. Others of the shape that come before its result
+ * is there go without, since they could not run if it failed.
+ */
+static int send_task(struct pipeline *p, struct task *t)
+{
+    PGconn *c = p->conn;
+    struct statement *s = t->statement;
+    if (!s)
+        return PQsendQueryParams(c, t->sql, t->n_params, NULL, t->params, NULL, NULL, 0);
+    if (t->prepares && !PQsendPrepare(c, s->name, t->sql, 0, NULL))
+        return 0;
+    return PQsendQueryPrepared(c, s->name, t->n_params, t->params, NULL, NULL, 0);
+}
+
+static void send_with_sync(struct pipeline *p, struct task *t)
+{
+    append(p, t);
+    if (!p->broken && !(send_task(p, t) && PQpipelineSync(p->conn)))
+        p->broken = true;
+}
+
+static void deallocated(struct task *t, const PGresult *r)
+{
+    if (r && PQresultStatus(r) == PGRES_FATAL_ERROR)
+        log_warn("%s failed: %s", t->sql, PQresultErrorMessage(r));
+    free(t->owner);
+    free(t);
+}
+
+static void deallocate(struct pipeline *p, const char *name)
+{
+    struct task *t = mem_alloc(sizeof *t);
+    struct buf sql;
+    buf_init(&sql, 64);
+    buf_printf(&sql, "DEALLOCATE %s", name);
+    *t = (struct task){.sql = sql.data, .owner = sql.data, .done = deallocated};
+    send_with_sync(p, t);
+}
+
+static void choose_statement(struct pipeline *p, struct task *t)
+{
+    t->prepares = false;
+    t->statement = NULL;
+    if (!t->keep_prepared)
+        return;
+    struct statement *s = statement_find(&p->statements, t->sql);
+    if (s && s->state == STATEMENT_PREPARING)
+        return;
+    if (!s) {
+        char displaced[sizeof s->name];
+        s = statement_add(&p->statements, t->sql, displaced);
+        if (*displaced)
+            deallocate(p, displaced);
+        t->prepares = s != NULL;
+    }
+    if (s)
+        statement_take(s);
+    t->statement = s;
+}
+
+static void send_chosen(struct pipeline *p, struct task *t)
+{
+    choose_statement(p, t);
+    send_with_sync(p, t);
+}
+
+void pipeline_send(struct pipeline *p, struct task *t)
+{
+    t->again = false;
+    send_chosen(p, t);
+}
+
+static bool failed_with(const struct task *t, const char *const codes[])
+{
+    if (!t->result || PQresultStatus(t->result) != PGRES_FATAL_ERROR)
+        return false;
+    const char *code = pg_sqlstate(t->result);
+    while (*codes && strcmp(*codes, code) != 0)
+        codes++;
+    return *codes;
+}
+
+/* The statement, not the request, is what failed: the server does not know it, or its result has another type now. */
+static bool is_stale(const struct task *t)
+{
+    static const char *const codes[] = {"0A000", "26000", NULL};
+    return t->statement && !t->prepares && !t->again && failed_with(t, codes);
+}
+
+static void run_again(struct pipeline *p, struct task *t)
+{
+    struct statement *s = t->statement;
+    bool known_to_server = strcmp(pg_sqlstate(t->result), "26000") != 0;
+    if (s->state != STATEMENT_FORGOTTEN && known_to_server)
+        deallocate(p, s->name);
+    statement_forget(&p->statements, s);
+    statement_give_back(s);
+    PQclear(t->result);
+    t->again = true;
+    send_chosen(p, t);
+}
+
+static void answer(struct pipeline *p, struct task *t)
+{
+    static const char *const doubtful[] = {"42P01", "42501", "0A000", NULL};
+    PGresult *r = t->result;
+    if (failed_with(t, doubtful))
+        p->doubt = true;
+    if (t->statement) {
+        if (t->statement->state == STATEMENT_PREPARING) /* PREPARE failed, or was never answered */
+            statement_forget(&p->statements, t->statement);
+        statement_give_back(t->statement);
+    }
+    t->result = NULL;
+    t->done(t, r);
+    PQclear(r);
+}
+
+/* The oldest task's sync is here: nothing more comes for it. */
+static void complete(struct pipeline *p)
+{
+    struct task *t = take_head(p);
+    if (is_stale(t)) {
+        p->doubt = true;
+        run_again(p, t);
+    } else
+        answer(p, t);
+}
+
+static void take_result(struct pipeline *p, PGresult *r)
+{
+    struct task *t = p->head;
+    ExecStatusType status = PQresultStatus(r);
+    if (status == PGRES_PIPELINE_SYNC) {
+        PQclear(r);
+        complete(p);
+    } else if (status == PGRES_COMMAND_OK && t->prepares && t->statement->state == STATEMENT_PREPARING) {
+        t->statement->state = STATEMENT_PREPARED;
+        PQclear(r);
+    } else if (status == PGRES_PIPELINE_ABORTED || t->result)
+        PQclear(r); /* the first that was said counts */
+    else
+        t->result = r;
+}
+
+void pipeline_receive(struct pipeline *p)
+{
+    enum { MOST_SILENCE = 3 }; /* NULL ends the results of each command; more in a row would mean that nothing comes */
+    if (!PQconsumeInput(p->conn))
+        p->broken = true; /* but what came before is good */
+    for (int silence = 0; p->head && silence < MOST_SILENCE && !PQisBusy(p->conn);) {
+        PGresult *r = PQgetResult(p->conn);
+        silence = r ? 0 : silence + 1;
+        if (r)
+            take_result(p, r);
+    }
+    if (PQstatus(p->conn) == CONNECTION_BAD)
+        p->broken = true;
+}
+
+void pipeline_end(struct pipeline *p)
+{
+    while (p->head)
+        answer(p, take_head(p));
+    statements_clear(&p->statements);
+    p->conn = NULL;
+}

@@ -1,0 +1,96 @@
+#include "fcgi-app/plan.h"
+
+#include <string.h>
+
+#include "fcgi-app/media.h"
+#include "fcgi-app/plan_error.h"
+#include "fcgi-app/prefer.h"
+#include "fcgi-app/query.h"
+#include "fcgi-app/range.h"
+#include "fcgi-app/route.h"
+#include "fcgi-app/sql.h"
+#include "fcgi-app/url.h"
+
+static const char allowed_methods[] = "OPTIONS,GET,HEAD";
+
+static int fail_method(struct plan *p, struct arena *a, const char *method)
+{
+    p->allow = allowed_methods;
+    return plan_fail(&p->error, "PGRST117",
+                     arena_printf(a, "Unsupported HTTP method: %s", plan_error_text(a, method, false)), NULL, NULL);
+}
+
+static int fail_withheld(struct plan *p, struct arena *a, const struct api_contract *target)
+{
+    const struct contract *c = target->contract;
+    return plan_fail(&p->error, "ORIEL001",
+                     arena_printf(a, "%s@%d is withheld: the database does not hold what this contract promises",
+                                  c->entity, c->version),
+                     target->withheld, "It is served again as soon as the database holds it; try again later.");
+}
+
+static const char *location(struct arena *a, const struct request *r)
+{
+    const char *path = url_safe(a, r->path);
+    return *r->query ? arena_printf(a, "%s?%s", path, url_safe(a, r->query)) : path;
+}
+
+/* The query, against the contract of p. */
+static int plan_rows(struct plan *p, struct arena *a, const struct api *api, const struct request *r, const char *key)
+{
+    struct ast ast = {0};
+    struct range range;
+    struct parse parse = {.a = a, .contract = p->contract, .max_depth = api->max_depth, .error = &p->error};
+    const char *range_header = p->head ? "" : r->range; /* RFC 9110, section 14.2: it is defined for GET alone */
+    if (key) {
+        parse_begin(&parse, "key", key);
+        if (parse_key(&parse, &ast.conditions) < 0)
+            return -1;
+    }
+    if (query_parse(&ast, &parse, r->query) < 0 || query_resolve(&ast, p->contract, a, &p->error) < 0)
+        return -1;
+    if (key) /* one row is no list: there is nothing to cut */
+        range = (struct range){.limit = -1};
+    else if (range_make(&range, ast.limit, ast.offset, range_header, api->max_rows, &p->error) < 0)
+        return -1;
+    p->offset = range.offset;
+    p->limit = range.limit;
+    return sql_plan(p, a, &ast, &range);
+}
+
+static int plan_read(struct plan *p, struct arena *a, const struct api *api, const struct request *r,
+                     const struct route *route)
+{
+    struct prefer prefer;
+    if (route->target->withheld)
+        return fail_withheld(p, a, route->target);
+    if (media_choose(r->accept, a, &p->media, &p->strip_nulls, &p->error) < 0 ||
+        prefer_parse(&prefer, a, r->prefer, &p->error) < 0)
+        return -1;
+    p->key_path = route->key;
+    p->counted = prefer.count && !p->key_path;
+    if (plan_rows(p, a, api, r, route->key) < 0)
+        return -1;
+    p->preference_applied = prefer.applied;
+    p->content_location = location(a, r);
+    p->kind = PLAN_ROWS;
+    return 0;
+}
+
+void plan_make(struct plan *p, struct arena *a, const struct api *api, const struct request *r)
+{
+    struct route route;
+    *p = (struct plan){.kind = PLAN_ERROR, .limit = -1, .head = strcmp(r->method, "HEAD") == 0};
+    if (route_find(&route, a, api, r, &p->error) < 0)
+        return;
+    p->contract = route.target->contract;
+    p->profile = route.profile;
+    if (strcmp(r->method, "OPTIONS") == 0) {
+        p->kind = PLAN_OPTIONS;
+        p->allow = allowed_methods;
+    } else if (!p->head && strcmp(r->method, "GET") != 0) {
+        (void)fail_method(p, a, r->method);
+    } else {
+        (void)!plan_read(p, a, api, r, &route); /* a failure is told by p->error, and the kind stays PLAN_ERROR */
+    }
+}

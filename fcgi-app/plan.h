@@ -1,0 +1,83 @@
+/*
+ * From a request to what is to be asked of Postgres and how its answer is to be written. Pure: bytes and contracts in, a
+ * plan out; no I/O, no clock. The grammar is the read part of PostgREST's.
+ */
+#ifndef ORIEL_PLAN_H
+#define ORIEL_PLAN_H
+
+#include "lib/contract.h"
+
+/* What of a request counts. Strings are never NULL; an absent header is "". */
+struct request {
+    const char *method;
+    const char *path;           /* still percent-encoded, without the query */
+    const char *query;          /* without "?" */
+    const char *accept, *prefer, *range, *accept_profile;
+    bool has_body;              /* a Content-Length above 0, or a Transfer-Encoding */
+};
+
+/* An error as a client sees it. Strings live in the plan's arena or for ever; details and hint NULL become JSON null. */
+struct api_error {
+    int status;
+    const char *code, *message, *details, *hint;
+};
+
+/* A contract as this responder serves it now. */
+struct api_contract {
+    const struct contract *contract;
+    const char *withheld;       /* what differs from the lock file; NULL when it is served */
+};
+
+/* What there is to be asked: made once per lock file and catalog, not per request. */
+struct api {
+    struct api_contract *contracts; /* sorted by entity, then version */
+    size_t n;
+    long long max_rows;         /* per request; 0 for no maximum */
+    int max_depth;              /* of and/or trees */
+    int retry_after;            /* seconds, for 503 */
+};
+
+enum plan_kind {
+    PLAN_ERROR,   /* `error` is the answer */
+    PLAN_OPTIONS, /* 200, no body, Allow */
+    PLAN_ROWS     /* send sql, write rows */
+};
+
+enum media { MEDIA_JSON, MEDIA_OBJECT };
+
+struct plan_column {
+    const char *key;            /* prepared for writing: "\"name\":", escaped, with its colon */
+    size_t key_len;
+};
+
+struct plan {
+    enum plan_kind kind;
+    struct api_error error;
+    const char *allow;          /* value of the Allow header, NULL for none */
+    const struct contract *contract;
+    const char *profile;        /* Content-Profile to send, NULL for none */
+    bool head;                  /* HEAD: headers only */
+    enum media media;           /* MEDIA_OBJECT: exactly one row, else 406 PGRST116 (404 for key_path) */
+    bool strip_nulls;
+    bool key_path;              /* /v1/products/42: one object or 404 */
+    const char *preference_applied; /* NULL for none */
+    const char *content_location;   /* NULL for none: path and query as asked */
+
+    /* One statement, values bound as $1… of unknown type. Its shape (the text) does not depend on values, so equal
+     * shapes share one prepared statement. */
+    const char *sql;
+    const char **params;
+    int n_params;
+    /* The result: when counted, each row begins with `total` (bigint) and `here` (boolean: false in the only row when
+     * the page is empty but the total is known); then n_columns columns. */
+    bool counted;
+    struct plan_column *columns;
+    size_t n_columns;
+    long long offset;           /* of the first row asked for */
+    long long limit;            /* -1 for none; never above max_rows */
+};
+
+/* Everything in p lives in a. */
+void plan_make(struct plan *p, struct arena *a, const struct api *api, const struct request *r);
+
+#endif

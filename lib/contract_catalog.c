@@ -1,0 +1,138 @@
+/*
+ * The contracts as the database holds them now.
+ */
+#include <json-c/json.h>
+#include <string.h>
+
+#include "lib/contract.h"
+#include "lib/log.h"
+#include "lib/pg.h"
+#include "lib/settings.h"
+
+/*
+ * One row per view of the schema. Rights are probed by OID, since by name they raise an error for what is not there.
+ * Column dependencies of a view hang on its rewrite rule.
+ */
+const char contract_catalog_sql[] =
+    "SELECT c.relname,"
+    "       pg_catalog.obj_description(c.oid, 'pg_class'),"
+    "       (SELECT pg_catalog.json_agg(pg_catalog.json_build_object("
+    "                   'name', a.attname, 'type', pg_catalog.format_type(a.atttypid, a.atttypmod),"
+    "                   'collation', CASE WHEN a.attcollation <> t.typcollation THEN l.collname END,"
+    "                   'comment', pg_catalog.col_description(c.oid, a.attnum)) ORDER BY a.attnum)"
+    "          FROM pg_catalog.pg_attribute a"
+    "          JOIN pg_catalog.pg_type t ON t.oid = a.atttypid"
+    "          LEFT JOIN pg_catalog.pg_collation l ON l.oid = a.attcollation"
+    "         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),"
+    "       COALESCE((SELECT o.option_value::boolean FROM pg_catalog.pg_options_to_table(c.reloptions) o"
+    "                  WHERE o.option_name = 'security_barrier'), false),"
+    "       COALESCE((SELECT o.option_value::boolean FROM pg_catalog.pg_options_to_table(c.reloptions) o"
+    "                  WHERE o.option_name = 'security_invoker'), false),"
+    "       NOT EXISTS (SELECT FROM pg_catalog.pg_rewrite w"
+    "                     JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass"
+    "                      AND d.objid = w.oid AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass"
+    "                    WHERE w.ev_class = c.oid AND d.refobjid <> c.oid"
+    "                      AND NOT pg_catalog.has_any_column_privilege(c.relowner, d.refobjid, 'SELECT')),"
+    "       COALESCE(pg_catalog.has_schema_privilege(r.oid, c.relnamespace, 'USAGE')"
+    "            AND pg_catalog.has_table_privilege(r.oid, c.oid, 'SELECT'), false),"
+    "       (SELECT pg_catalog.json_agg(DISTINCT COALESCE(g.rolname, 'PUBLIC'))"
+    "          FROM pg_catalog.aclexplode(c.relacl) x LEFT JOIN pg_catalog.pg_roles g ON g.oid = x.grantee"
+    "         WHERE x.grantee <> c.relowner"
+    "           AND x.privilege_type IN ('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE')),"
+    "       pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(pg_catalog.pg_get_viewdef(c.oid), 'UTF8')), "
+    "'hex')"
+    "  FROM pg_catalog.pg_class c"
+    "  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+    "  LEFT JOIN pg_catalog.pg_roles r ON r.rolname = $1"
+    " WHERE n.nspname = '" SCHEMA_API "' AND c.relkind = 'v'"
+    " ORDER BY c.relname";
+
+enum { VIEW, COMMENT, COLUMNS, BARRIER, INVOKER, OWNER_CAN_READ, READER_CAN_SELECT, WRITERS, DEFINITION, N_FIELDS };
+
+static const char *field(const PGresult *r, int row, int column)
+{
+    return PQgetisnull(r, row, column) ? NULL : PQgetvalue(r, row, column);
+}
+
+static bool flag(const PGresult *r, int row, int column)
+{
+    return PQgetvalue(r, row, column)[0] == 't';
+}
+
+static const char *copy_member(struct arena *a, json_object *o, const char *key)
+{
+    json_object *v = json_object_object_get(o, key);
+    return v ? arena_strdup(a, json_object_get_string(v)) : NULL;
+}
+
+static void read_columns(struct contract *c, struct arena *a, const char *json)
+{
+    json_object *list = json ? json_tokener_parse(json) : NULL;
+    c->n_columns = list ? json_object_array_length(list) : 0;
+    c->columns = arena_array(a, c->n_columns, sizeof *c->columns);
+    for (size_t i = 0; i < c->n_columns; i++) {
+        json_object *o = json_object_array_get_idx(list, i);
+        c->columns[i] = (struct contract_column){.name = copy_member(a, o, "name"),
+                                                 .type = copy_member(a, o, "type"),
+                                                 .collation = copy_member(a, o, "collation"),
+                                                 .comment = copy_member(a, o, "comment")};
+    }
+    json_object_put(list);
+}
+
+static const char *const *read_names(struct arena *a, const char *json)
+{
+    json_object *list = json ? json_tokener_parse(json) : NULL;
+    size_t n = list ? json_object_array_length(list) : 0;
+    const char **names = arena_array(a, n + 1, sizeof *names);
+    for (size_t i = 0; i < n; i++)
+        names[i] = arena_strdup(a, json_object_get_string(json_object_array_get_idx(list, i)));
+    json_object_put(list);
+    return names;
+}
+
+static void read_contract(struct contract *c, struct arena *a, const PGresult *r, int row)
+{
+    *c = (struct contract){
+        .view = arena_strdup(a, PQgetvalue(r, row, VIEW)),
+        .security_barrier = flag(r, row, BARRIER),
+        .security_invoker = flag(r, row, INVOKER),
+        .owner_can_read = flag(r, row, OWNER_CAN_READ),
+        .reader_can_select = flag(r, row, READER_CAN_SELECT),
+        .writers = read_names(a, field(r, row, WRITERS)),
+        .definition = arena_strdup(a, PQgetvalue(r, row, DEFINITION)),
+    };
+    read_columns(c, a, field(r, row, COLUMNS));
+    contract_comment_read(c, a, field(r, row, COMMENT));
+    if (contract_name_split(a, c->view, &c->entity, &c->version) < 0) {
+        c->entity = c->view;
+        c->problem = "its name is not of the form v_<entity>_v<number>";
+    }
+    c->output = contract_output_hash(c, a);
+}
+
+int contract_catalog_parse(struct contract_set *set, struct arena *a, const PGresult *r)
+{
+    if (PQresultStatus(r) != PGRES_TUPLES_OK || PQnfields(r) != N_FIELDS) {
+        log_error("reading the contracts from the catalog: %s", PQresultErrorMessage(r));
+        return -1;
+    }
+    *set = (struct contract_set){.n = (size_t)PQntuples(r)};
+    set->contracts = arena_array(a, set->n, sizeof *set->contracts);
+    set->tombstones = arena_array(a, 1, sizeof *set->tombstones);
+    for (size_t i = 0; i < set->n; i++)
+        read_contract(&set->contracts[i], a, r, (int)i);
+    contract_set_sort(set);
+    return 0;
+}
+
+int contract_catalog_read(struct contract_set *set, struct arena *a, PGconn *c)
+{
+    const char *reader = ROLE_READER;
+    if (pg_run(c, "reading the catalog", "SELECT pg_catalog.set_config('search_path', '', false)", 0, NULL) < 0)
+        return -1;
+    PGresult *r = pg_query(c, "reading the contracts from the catalog", contract_catalog_sql, 1, &reader);
+    int result = r ? contract_catalog_parse(set, a, r) : -1;
+    PQclear(r);
+    return result;
+}

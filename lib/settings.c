@@ -1,0 +1,36 @@
+#include "lib/settings.h"
+
+#include <unistd.h>
+
+const char *settings_find(void)
+{
+    const char *from_environment = getenv("ORIEL_CONFIG");
+    if (from_environment && *from_environment)
+        return from_environment;
+    return access("oriel.json", F_OK) == 0 ? "oriel.json" : "/etc/oriel/oriel.json";
+}
+
+int settings_load(struct settings *s, struct arena *a, const char *path)
+{
+    static const char *const keys[] = {"database", "changes", "lock",   "rollback",  "entities",
+                                       "sources",  "drop",    "worker", "responder", NULL};
+    const struct cfg *root = cfg_open(a, path);
+    if (!root)
+        return -1;
+    cfg_keys(root, keys);
+    *s = (struct settings){
+        .path = cfg_path(root),
+        .database = cfg_string(root, "database", "dbname=oriel"),
+        .changes = cfg_resolve(root, cfg_string(root, "changes", "changes")),
+        .lock = cfg_resolve(root, cfg_string(root, "lock", "contract.json")),
+        .rollback = cfg_string(root, "rollback", NULL),
+        .entities = cfg_resolve(root, cfg_string(root, "entities", "entities")),
+        .sources = cfg_resolve(root, cfg_string(root, "sources", "sources")),
+        .drop = cfg_resolve(root, cfg_string(root, "drop", "drop")),
+        .worker = cfg_get(root, "worker"),
+        .responder = cfg_get(root, "responder"),
+    };
+    if (s->rollback)
+        s->rollback = cfg_resolve(root, s->rollback);
+    return cfg_failed(root) ? -1 : 0;
+}

@@ -1,0 +1,118 @@
+#include "lib/text.h"
+
+#include <errno.h>
+#include <openssl/sha.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LONGEST_NAME = 63 }; /* Postgres' identifiers end here, and nobody mistypes longer names */
+
+/* Levenshtein's distance, one row at a time. */
+static size_t distance(const char *a, size_t na, const char *b, size_t nb)
+{
+    size_t row[LONGEST_NAME + 1];
+    for (size_t j = 0; j <= nb; j++)
+        row[j] = j;
+    for (size_t i = 1; i <= na; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= nb; j++) {
+            size_t best = diagonal + (a[i - 1] != b[j - 1]);
+            if (row[j] + 1 < best)
+                best = row[j] + 1;
+            if (row[j - 1] + 1 < best)
+                best = row[j - 1] + 1;
+            diagonal = row[j];
+            row[j] = best;
+        }
+    }
+    return row[nb];
+}
+
+const char *text_nearest(const char *word, const char *const names[])
+{
+    size_t n = strlen(word);
+    const char *nearest = NULL;
+    if (n > LONGEST_NAME)
+        return NULL;
+    size_t best = n / 3 + 1;
+    for (; *names; names++) {
+        size_t m = strlen(*names);
+        if (m > LONGEST_NAME)
+            continue;
+        size_t d = distance(word, n, *names, m);
+        if (d <= best && (!nearest || d < best)) {
+            best = d;
+            nearest = *names;
+        }
+    }
+    return nearest;
+}
+
+int text_integer(const char *s, long long min, long long max, long long *out)
+{
+    char *end;
+    if (!(*s == '-' || (*s >= '0' && *s <= '9')))
+        return -1;
+    errno = 0;
+    long long v = strtoll(s, &end, 10);
+    if (errno || *end || end == s || v < min || v > max)
+        return -1;
+    *out = v;
+    return 0;
+}
+
+long long text_duration_ms(const char *s)
+{
+    static const struct {
+        const char *unit;
+        long long ms;
+    } units[] = {{"d", 86400000}, {"h", 3600000}, {"min", 60000}, {"ms", 1}, {"s", 1000}};
+    char *end;
+    if (*s < '0' || *s > '9')
+        return -1;
+    errno = 0;
+    long long v = strtoll(s, &end, 10);
+    for (size_t i = 0; !errno && i < ARRAY_SIZE(units); i++)
+        if (strcmp(end, units[i].unit) == 0)
+            return v > INT64_MAX / units[i].ms ? -1 : v * units[i].ms;
+    return -1;
+}
+
+size_t text_utf8_valid(const char *s, size_t n)
+{
+    const unsigned char *p = (const unsigned char *)s;
+    size_t i = 0;
+    while (i < n) {
+        unsigned char c = p[i];
+        if (c < 0x80) {
+            i++;
+            continue;
+        }
+        size_t more = c >= 0xf0 ? 3 : c >= 0xe0 ? 2 : 1;
+        if (c < 0xc2 || c > 0xf4 || n - i <= more)
+            return i;
+        /* the second byte carries the limits: no overlong forms, no surrogates, nothing above U+10FFFF */
+        unsigned char low = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80;
+        unsigned char high = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : 0xbf;
+        if (p[i + 1] < low || p[i + 1] > high)
+            return i;
+        for (size_t k = 2; k <= more; k++)
+            if ((p[i + k] & 0xc0) != 0x80)
+                return i;
+        i += more + 1;
+    }
+    return n;
+}
+
+void text_sha256(const void *p, size_t n, char hex[65])
+{
+    static const char digits[] = "0123456789abcdef";
+    unsigned char sum[SHA256_DIGEST_LENGTH];
+    SHA256(p, n, sum);
+    for (size_t i = 0; i < sizeof sum; i++) {
+        hex[2 * i] = digits[sum[i] >> 4];
+        hex[2 * i + 1] = digits[sum[i] & 15];
+    }
+    hex[64] = 0;
+}

@@ -1,0 +1,168 @@
+# The contract's life at build and deployment: lock, check, diff, and changes that are rolled back because they would break.
+use strict;
+use warnings;
+use JSON::PP ();
+use Oriel::Stack;
+use Oriel::Test;
+use Test::More;
+
+my $first = <<'END';
+CREATE TABLE dp.thing (id bigint PRIMARY KEY, name text, amount numeric(12,2));
+CREATE VIEW api.v_things_v1 WITH (security_barrier) AS SELECT t.id, t.name, t.amount FROM dp.thing t;
+COMMENT ON VIEW api.v_things_v1 IS E'Things.\n@primaryKey id';
+COMMENT ON COLUMN api.v_things_v1.id IS E'Number.\n@notNull';
+GRANT SELECT ON api.v_things_v1 TO oriel_ds;
+END
+my $s = Oriel::Stack->new(domain => { 'sql/changes/0001-things/expand.sql' => $first }, start => []);
+my $lock    = $s->domain_path('contract.json');
+my $changes = $s->domain_path('changes');
+my $written = read_file($lock);
+
+sub change {
+    my ($name, $sql) = @_;
+    write_file("$changes/$name/expand.sql", $sql);
+}
+
+sub forget {
+    my ($name) = @_;
+    File::Path::remove_tree("$changes/$name");
+}
+
+subtest 'lock and check' => sub {
+    my ($code, $out, $err) = $s->oriel('contract', 'check');
+    is($code, 0, 'the database holds what the lock file says') or diag $out, $err;
+    ($code) = $s->oriel('contract', 'lock');
+    is($code, 0, 'the lock file can be written again');
+    is(read_file($lock), $written, 'and is the same to the byte');
+    ($code, $out) = $s->oriel('contract', 'diff', $lock);
+    is("$code$out", '0', 'it does not differ from itself');
+    ($code, $out) = $s->oriel('contract', 'show');
+    like($out, qr/^things\@1: Things\.\n  id +bigint +not null Number\.$/m, 'show prints it for people');
+};
+
+subtest 'what breaks a live contract is rolled back' => sub {
+    my %breaks = (
+        column_removed => 'DROP VIEW api.v_things_v1; CREATE VIEW api.v_things_v1 WITH (security_barrier) AS SELECT t.id, t.name FROM dp.thing t',
+        column_renamed => 'ALTER VIEW api.v_things_v1 RENAME COLUMN name TO title',
+        type_changed   => 'DROP VIEW api.v_things_v1; CREATE VIEW api.v_things_v1 WITH (security_barrier) AS SELECT t.id, t.name, t.amount::text FROM dp.thing t',
+        type_widened   => 'DROP VIEW api.v_things_v1; CREATE VIEW api.v_things_v1 WITH (security_barrier) AS SELECT t.id, t.name, t.amount::numeric(12,3) FROM dp.thing t',
+        reader_grant_lost   => 'REVOKE SELECT ON api.v_things_v1 FROM oriel_ds',
+        write_grant_gained  => 'GRANT UPDATE ON api.v_things_v1 TO oriel_ds',
+        security_invoker_on => 'ALTER VIEW api.v_things_v1 SET (security_invoker)',
+        not_null_lost       => "COMMENT ON COLUMN api.v_things_v1.id IS 'Number.'",
+        key_lost            => "COMMENT ON VIEW api.v_things_v1 IS 'Things.'",
+        comment_unreadable  => "COMMENT ON VIEW api.v_things_v1 IS E'Things.\\n\@primarykey id'",
+        contract_removed    => 'DROP VIEW api.v_things_v1',
+    );
+    for my $rule (sort keys %breaks) {
+        change('0002-breaks', "$breaks{$rule};\n");
+        my ($code, $out, $err) = $s->oriel('change', 'expand');
+        is($code, 1, "$rule: refused");
+        like($err, qr{0002-breaks/expand\.sql: v_things_v1\S*: $rule:}, "$rule: named") or diag $err;
+        is(($s->oriel('contract', 'check'))[0], 0, "$rule: nothing was changed");
+    }
+    forget('0002-breaks');
+};
+
+subtest 'what changes the meaning wants an acknowledgement' => sub {
+    change('0002-filter', "CREATE OR REPLACE VIEW api.v_things_v1 WITH (security_barrier) AS SELECT t.id, t.name, t.amount FROM dp.thing t WHERE t.id > 0;\n");
+    my ($code, undef, $err) = $s->oriel('change', 'expand');
+    is($code, 1, 'refused');
+    like($err, qr/definition_changed.*change the meaning of a live contract/s, 'and why');
+    # as a developer does it: on a database of the desk, which then agrees with the next lock file
+    $s->sql(read_file("$changes/0002-filter/expand.sql"));
+    ($code, undef, $err) = $s->oriel('contract', 'lock');
+    is($code, 2, 'the lock file is not written without a reason');
+    like($err, qr/--ack/, 'the message says how to give one');
+    ($code) = $s->oriel('contract', 'lock', '--ack', 'ids below 1 were test data');
+    is($code, 0, 'with a reason it is');
+    like(read_file($lock), qr/"rule": "definition_changed", "reason": "ids below 1 were test data"/, 'the reason is a line of the file');
+    $s->sql("CREATE OR REPLACE VIEW api.v_things_v1 WITH (security_barrier) AS SELECT t.id, t.name, t.amount FROM dp.thing t");
+    ($code, undef, $err) = $s->oriel('change', 'expand');
+    is($code, 0, 'now the change is applied') or diag $err;
+    is(($s->oriel('contract', 'check'))[0], 0, 'and the database is what the lock file says');
+};
+
+subtest 'an appended column is compatible' => sub {
+    change('0003-note', "ALTER TABLE dp.thing ADD COLUMN note text;\nCREATE OR REPLACE VIEW api.v_things_v1 WITH (security_barrier) AS SELECT t.id, t.name, t.amount, t.note FROM dp.thing t WHERE t.id > 0;\n");
+    my ($code, $out, $err) = $s->oriel('change', 'expand');
+    is($code, 1, 'the text of the view changes with it, so it wants a line in the lock file');
+    $s->sql(read_file("$changes/0003-note/expand.sql"), 'oriel_dp');
+    ($code, $out) = $s->oriel('contract', 'check', '--json');
+    is($code, 2, 'check says so');
+    my %rules = map { $_->{rule} => $_->{verdict} } @{ JSON::PP->new->decode($out) };
+    is_deeply(\%rules, { column_added => 'ok', definition_changed => 'ACK' }, 'by rule');
+    is(($s->oriel('contract', 'lock', '--ack', 'note added'))[0], 0, 'acknowledged');
+    $s->sql('ALTER VIEW api.v_things_v1 OWNER TO oriel_owner');
+    forget('0003-note');
+};
+
+subtest 'mistakes in the folder of changes' => sub {
+    change('0004-wrong', "SELECT 1;\n\n  SELEC 2;\n");
+    my ($code, undef, $err) = $s->oriel('change', 'expand');
+    is($code, 1, 'SQL that fails');
+    like($err, qr{0004-wrong/expand\.sql:3: syntax error at or near "SELEC" \(SQLSTATE 42601\)}, 'with file, line and SQLSTATE');
+    change('0004-wrong', "CREATE TABLE dp.half (id int);\nCOMMIT;\n");
+    ($code, undef, $err) = $s->oriel('change', 'expand');
+    is($code, 1, 'a COMMIT of its own');
+    like($err, qr/ends its own transaction/, 'is told');
+    $s->sql('DROP TABLE dp.half');
+    forget('0004-wrong');
+    write_file("$changes/0004-x/expnad.sql", '');
+    ($code, undef, $err) = $s->oriel('change', 'expand');
+    is($code, 2, 'a misspelt file');
+    like($err, qr/did you mean expand\.sql\?/, 'with the name that was meant');
+    forget('0004-x');
+    mkdir "$changes/next";
+    ($code, undef, $err) = $s->oriel('change', 'expand');
+    like("$code $err", qr/^2 .*0001-what-it-does/, 'a folder with another name');
+    rmdir "$changes/next";
+    write_file("$changes/0001-things/expand.sql", $first =~ s/amount numeric/amount  numeric/r);
+    ($code, undef, $err) = $s->oriel('change', 'status');
+    is($code, 1, 'a file that was changed after it was applied');
+    like($err, qr{0001-things/expand\.sql:1: this file was changed after it was applied.*amount numeric.*amount  numeric}s, 'shows the difference');
+    write_file("$changes/0001-things/expand.sql", $first);
+    ($code, my $out) = $s->oriel('change', 'status');
+    like($out, qr/^0001-things\n  expand +\d{4}-\d\d-\d\d/m, 'status lists what is applied');
+};
+
+subtest 'mistakes in the lock file' => sub {
+    my $good = read_file($lock);
+    my %mistakes = (
+        "<<<<<<< HEAD\n$good" => qr/contract\.json:1: not valid JSON.*unresolved merge/,
+        ($good =~ s/"type": "text"/"type": "integer"/r) => qr/contract\.json:\d+: contracts\.v_things_v1\.output: does not belong/,
+        ($good =~ s/"primaryKey": \["id"\]/"primaryKey": ["idd"]/r) => qr/the contract has no column "idd"/,
+        ($good =~ s/"oriel": 1/"oriel": 2/r) => qr/reads form 1 of the lock file/,
+        ($good =~ s/"tombstones": \[\]/"tombstones": ["v_things_v1"]/r) => qr/was retired, yet is among the contracts/,
+    );
+    for my $text (sort keys %mistakes) {
+        write_file($lock, $text);
+        my ($code, undef, $err) = $s->oriel('contract', 'check');
+        is($code, 2, 'refused');
+        like($err, $mistakes{$text}, 'and told where and why');
+    }
+    write_file($lock, $good);
+    $s->sql("CREATE VIEW api.v_extra_v1 AS SELECT 1 AS one; ALTER VIEW api.v_extra_v1 OWNER TO oriel_owner");
+    my ($code, $out, $err) = $s->oriel('contract', 'check');
+    is($code, 3, 'a contract without description, key and grant fails the check');
+    like($err, qr/v_extra_v1: it has no description.*v_extra_v1: it has no key.*may not read it/s, 'each is told');
+    like($out, qr/^ok +v_extra_v1: contract_added/m, 'and that the lock file does not have it');
+    $s->sql('DROP VIEW api.v_extra_v1');
+};
+
+subtest 'expand waits briefly for locks, and then gives up' => sub {
+    change('0004-locked', "ALTER TABLE dp.thing ADD COLUMN later int;\n");
+    my $holder = fork // die;
+    if (!$holder) {
+        exec 'psql', '-q', '-d', $s->{db}->conninfo . ' user=postgres', '-c', 'BEGIN; LOCK dp.thing; SELECT pg_catalog.pg_sleep(2); COMMIT' or POSIX::_exit(1);
+    }
+    wait_until { $s->sql("SELECT count(*) FROM pg_locks WHERE relation = 'dp.thing'::regclass AND mode = 'AccessExclusiveLock'") == 1 } 'the lock';
+    my ($code, $out, $err) = $s->oriel('change', 'expand');
+    is($code, 0, 'it got through once the lock was free') or diag $err;
+    waitpid $holder, 0;
+    forget('0004-locked');
+    $s->sql("DELETE FROM oriel.change_step WHERE change = '0004-locked'");
+};
+
+$s->finish(qr/syntax error|WARNING|expand\.sql|canceling statement due to lock timeout|ERROR/);
+done_testing;

@@ -1,0 +1,211 @@
+# A change from expand to contract, and back: every phase, every refusal with the text that a person reads.
+use strict;
+use warnings;
+use Oriel::Stack;
+use Oriel::Test;
+use Test::More;
+
+my %files = (
+    'sql/changes/0001-things/expand.sql' => <<'END',
+CREATE TABLE dp.thing (id bigint PRIMARY KEY, name text NOT NULL, price numeric(12,2));
+CREATE VIEW api.v_things_v1 WITH (security_barrier) AS SELECT t.id, t.name, t.price FROM dp.thing t;
+COMMENT ON VIEW api.v_things_v1 IS E'Things.\n@primaryKey id';
+GRANT SELECT ON api.v_things_v1 TO oriel_ds;
+END
+    'sql/changes/0002-cents/expand.sql' => <<'END',
+ALTER TABLE dp.thing ADD COLUMN price_cents bigint;
+CREATE VIEW api.v_things_v2 WITH (security_barrier) AS
+SELECT t.id, t.name, coalesce(t.price_cents, (t.price * 100)::bigint) AS price_cents FROM dp.thing t;
+COMMENT ON VIEW api.v_things_v2 IS E'Things.\n@primaryKey id';
+GRANT SELECT ON api.v_things_v2 TO oriel_ds;
+COMMENT ON VIEW api.v_things_v1 IS E'Things.\n@primaryKey id\n@deprecated\n@successor v_things_v2';
+END
+    'sql/changes/0002-cents/fill.sql' => <<'END',
+-- key: dp.thing.id
+UPDATE dp.thing SET price_cents = (price * 100)::bigint WHERE id BETWEEN :lo AND :hi AND price_cents IS NULL AND price IS NOT NULL;
+END
+    'sql/changes/0002-cents/prove.sql' => <<'END',
+SELECT id, price, price_cents FROM dp.thing WHERE price_cents IS DISTINCT FROM (price * 100)::bigint ORDER BY id;
+END
+    'sql/changes/0002-cents/contract.sql' => <<'END',
+DROP VIEW api.v_things_v1;
+CREATE OR REPLACE VIEW api.v_things_v2 WITH (security_barrier) AS SELECT t.id, t.name, t.price_cents FROM dp.thing t;
+ALTER TABLE dp.thing DROP COLUMN price;
+END
+    'sql/changes/0002-cents/revert.sql' => <<'END',
+DROP VIEW api.v_things_v2;
+ALTER TABLE dp.thing DROP COLUMN price_cents;
+COMMENT ON VIEW api.v_things_v1 IS E'Things.\n@primaryKey id';
+END
+);
+my $s = Oriel::Stack->new(domain => \%files, start => []);
+my $name = '0002-cents';
+
+# A phase of the change: exit code, and both streams together.
+sub phase {
+    my ($phase, @options) = @_;
+    my ($code, $out, $err) = $s->oriel('change', $phase, $name, @options);
+    return wantarray ? ($code, "$out$err") : "$code $out$err";
+}
+
+# The catalog as far as a change can alter it, as text.
+sub catalog {
+    return $s->sql(q{SELECT string_agg(x, E'\n' ORDER BY x) FROM (
+        SELECT c.relname || ' ' || a.attname || ' ' || format_type(a.atttypid, a.atttypmod) || ' ' || coalesce(col_description(c.oid, a.attnum), '')
+               || coalesce(c.relacl::text, '') AS x FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+          JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname IN ('api', 'dp') AND a.attnum > 0 AND NOT a.attisdropped
+        UNION ALL SELECT relname || ' ' || pg_get_viewdef(c.oid) || coalesce(obj_description(c.oid, 'pg_class'), '') FROM pg_class c
+          JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'api' AND relkind = 'v') y});
+}
+
+# A reader that holds a lease, as a responder does. Returns what ends it.
+sub lease {
+    my ($view) = @_;
+    pipe my $read, my $write;
+    my $pid = fork // die;
+    if (!$pid) {
+        close $write;
+        open STDIN, '<&', $read;
+        open STDOUT, '>', '/dev/null';
+        $ENV{PGAPPNAME} = 'oriel-fcgi of the test';
+        exec 'psql', '-XAtq', '-d', $s->{db}->conninfo . ' user=oriel_ds' or POSIX::_exit(1);
+    }
+    close $read;
+    syswrite $write, "SELECT pg_try_advisory_lock_shared(1869770085, hashtext('$view'));\n";
+    wait_until { $s->sql("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 2") >= 1 } 'the lease';
+    return sub { close $write; waitpid $pid, 0 };
+}
+
+# new() has expanded both; this test begins before the second
+is((phase 'revert')[0], 0, 'the second change is taken back');
+my $first = catalog();
+$s->sql('INSERT INTO dp.thing SELECT n, \'thing \' || n, n * 1.01 FROM generate_series(1, 25000) n');
+
+subtest 'plan shows and changes nothing' => sub {
+    my ($code, $text) = phase('plan');
+    is($code, 0, 'it ran') or diag $text;
+    like($text, qr/statements:\n  ALTER TABLE\n  CREATE VIEW\n  COMMENT\n  GRANT\n  COMMENT\n/, 'statements');
+    like($text, qr/locks:\n.*  dp\.thing +AccessExclusiveLock\n/s, 'locks');
+    like($text, qr/contracts:\n.*ok +v_things_v1: deprecation_set.*ok +v_things_v2: contract_added/s, 'contracts');
+    is(catalog(), $first, 'the catalog is what it was');
+};
+
+subtest 'phases out of order are refused' => sub {
+    for my $case (['fill', qr/expand it first/], ['prove', qr/fill it first/], ['contract', qr/it is not expanded/]) {
+        my ($code, $text) = phase($case->[0]);
+        is($code, 1, "$case->[0]");
+        like($text, $case->[1], 'and why');
+    }
+    like(scalar phase('expnad'), qr/^2 .*did you mean "expand"/, 'a misspelt phase');
+    like(($s->oriel('change', 'fill', '0002-cent'))[2], qr/no change "0002-cent"; did you mean "0002-cents"/, 'a misspelt change');
+};
+
+is(scalar phase('expand'), "0 expanded $name\n", 'expand');
+my $second = catalog();
+like(scalar phase('expand'), qr/^0 all 2 changes were expanded already/, 'again: nothing to do');
+is((phase 'revert')[0], 0, 'and back');
+is(catalog(), $first, 'the catalog is what it was before');
+phase('expand');
+is(catalog(), $second, 'and forward again');
+
+subtest 'fill' => sub {
+    like(scalar phase('contract'), qr/^1 .*its fill is not done.*it is not proven.*no brown-out was done.*v_things_v1 has no sunset/s,
+        'contract names all that is missing');
+    like(scalar phase('prove'), qr/fill it first/, 'prove waits for the fill');
+    my $text = phase('fill', '--rate', '1000000');
+    like($text, qr/^0 filled $name: 25000 rows in [\d.]+ s, \d+ rows\/s \(25000 in all runs\)/, 'all rows');
+    is($s->sql('SELECT count(*) FROM dp.thing WHERE price_cents = price * 100'), 25000, 'are filled');
+    like(scalar phase('fill'), qr/^0 filled $name: 0 rows/, 'again: nothing to do');
+};
+
+subtest 'prove' => sub {
+    $s->sql('UPDATE dp.thing SET price_cents = 7 WHERE id = 3');
+    like(scalar phase('prove'), qr/^1 .*prove\.sql: query 1 returned 1 rows.*\n +id=3 price=3\.03 price_cents=7.*is not proven/s, 'a wrong row is shown');
+    $s->sql('UPDATE dp.thing SET price_cents = 303 WHERE id = 3');
+    like(scalar phase('prove'), qr/^0 v_things_v1 and v_things_v2 agree in every key and in each of 2 columns.*\nproved/s, 'and both views are compared');
+};
+
+subtest 'a successor that differs is not proven' => sub {
+    my $is = $s->sql("SELECT pg_get_viewdef('api.v_things_v2'::regclass)");
+    $s->sql(q{CREATE OR REPLACE VIEW api.v_things_v2 WITH (security_barrier) AS SELECT t.id, CASE WHEN t.id = 5 THEN 'x' ELSE t.name END AS name,
+              coalesce(t.price_cents, (t.price * 100)::bigint) AS price_cents FROM dp.thing t WHERE t.id <> 9});
+    like(scalar phase('prove'), qr/^1 .*1 keys are lost.*1 values differ in column name/s, 'keys and values');
+    $s->sql("CREATE OR REPLACE VIEW api.v_things_v2 WITH (security_barrier) AS $is");
+    is(catalog(), $second, 'put back');
+};
+
+subtest 'brown-out' => sub {
+    my $pid = fork // die;
+    if (!$pid) {
+        open STDOUT, '>', '/dev/null';
+        exec "$s->{build}/oriel", '-c', $s->{config}, 'change', 'brownout', $name, '--for', '600s' or POSIX::_exit(1);
+    }
+    wait_until { $s->sql(q{SELECT has_table_privilege('oriel_ds', 'api.v_things_v1', 'SELECT')}) eq 'f' } 'the grant to go';
+    is($s->sql(q{SELECT contract || ' ' || (until > now() + interval '500 s') FROM oriel.brownout}), 'v_things_v1 true', 'the word is left for others');
+    kill 'KILL', $pid;
+    waitpid $pid, 0;
+    is(($s->oriel('change', 'status'))[0], 0, 'reading the status');
+    is($s->sql('SELECT count(*) FROM oriel.brownout'), 1, 'changes nothing');
+    like(scalar phase('brownout', '--for', '1s'), qr/the brown-out of v_things_v1 was not ended by who began it; the grant is given back now/, 'the next runner gives back');
+    is($s->sql(q{SELECT has_table_privilege('oriel_ds', 'api.v_things_v1', 'SELECT')}), 't', 'the grant is there');
+    is(catalog(), $second, 'the catalog is what it was');
+    my $interrupted = fork // die;
+    if (!$interrupted) {
+        open STDOUT, '>', '/dev/null';
+        open STDERR, '>', '/dev/null';
+        exec "$s->{build}/oriel", '-c', $s->{config}, 'change', 'brownout', $name, '--for', '600s' or POSIX::_exit(1);
+    }
+    wait_until { $s->sql(q{SELECT has_table_privilege('oriel_ds', 'api.v_things_v1', 'SELECT')}) eq 'f' } 'the grant to go';
+    kill 'INT', $interrupted;
+    waitpid $interrupted, 0;
+    is($? >> 8, 1, 'interrupted, it ends');
+    is($s->sql(q{SELECT has_table_privilege('oriel_ds', 'api.v_things_v1', 'SELECT')}), 't', 'and has given back');
+};
+
+subtest 'contract refuses, by name, while somebody needs it' => sub {
+    like(scalar phase('contract'), qr/^1 .*v_things_v1 has no sunset/s, 'no sunset');
+    $s->sql(q{COMMENT ON VIEW api.v_things_v1 IS E'Things.\n@primaryKey id\n@deprecated\n@successor v_things_v2\n@sunset 2199-01-01'});
+    like(scalar phase('contract'), qr/^1 .*v_things_v1 has its sunset still ahead, on 2199-01-01/s, 'a sunset ahead');
+    $s->sql(q{COMMENT ON VIEW api.v_things_v1 IS E'Things.\n@primaryKey id\n@deprecated\n@successor v_things_v2\n@sunset 2020-01-01'});
+    my $end = lease('v_things_v1');
+    like(scalar phase('contract'), qr/^1 .*refused: v_things_v1 is read by "oriel-fcgi of the test" \(local, since .*, pid \d+\)/s, 'a reader');
+    like(($s->oriel('readers'))[1], qr/^v_things_v1 +oriel-fcgi of the test +local /m, 'oriel readers lists it');
+    $end->();
+    is(($s->oriel('readers'))[1] =~ /\(nobody\)/, 1, 'until it goes');
+    my $config = read_file($s->{config});
+    write_file($s->{config}, $config =~ s/\{/{ "rollback": "domain\/sql\/contract.json",/r);
+    like(scalar phase('contract'), qr/^1 .*the release that one would roll back to still reads v_things_v1/s, 'the rollback target');
+    write_file($s->{config}, $config);
+    $s->sql('CREATE VIEW api.v_prices_v1 WITH (security_barrier) AS SELECT t.id, t.price FROM dp.thing t; ALTER VIEW api.v_prices_v1 OWNER TO oriel_owner');
+    like(scalar phase('contract'), qr/^1 .*contract\.sql:\d*:? ?cannot drop column price of table dp\.thing because other objects depend on it.*v_prices_v1/s, 'another view reads the column');
+    $s->sql('DROP VIEW api.v_prices_v1');
+    is(catalog() =~ s/\n?\@sunset 2020-01-01//r, $second, 'nothing was changed by all that');
+};
+
+subtest 'contract' => sub {
+    my ($code, $text) = phase('contract');
+    is($code, 1, 'v2 without its coalesce wants an acknowledgement') or diag $text;
+    like($text, qr/v_things_v2: definition_changed/, 'which it names');
+    my ($fingerprint) = $s->sql("SELECT 1") && $text =~ /v_things_v2: definition_changed: (\w+ -> \w+)/;
+    ok($fingerprint, 'with both definitions');
+    # the developer's database goes first, and the lock file says so
+    $s->sql('BEGIN; DROP VIEW api.v_things_v1; CREATE OR REPLACE VIEW api.v_things_v2 WITH (security_barrier) AS SELECT t.id, t.name, t.price_cents FROM dp.thing t; COMMIT');
+    write_file($s->domain_path('contract.json'), read_file($s->domain_path('contract.json')) =~ s/"v_things_v1": \{/"v_things_v1": {\n      "sunset": "2020-01-01",/r);
+    is(($s->oriel('contract', 'lock', '--ack', 'filled and proven'))[0], 0, 'locked');
+    like(read_file($s->domain_path('contract.json')), qr/"tombstones": \[\n    "v_things_v1"\n/, 'with a tombstone for v1');
+    $s->sql($s->sql(q{SELECT 'CREATE OR REPLACE VIEW api.v_things_v2 WITH (security_barrier) AS SELECT t.id, t.name, COALESCE(t.price_cents, (t.price * 100::numeric)::bigint) AS price_cents FROM dp.thing t'}));
+    $s->sql(q{CREATE VIEW api.v_things_v1 WITH (security_barrier) AS SELECT t.id, t.name, t.price FROM dp.thing t; ALTER VIEW api.v_things_v1 OWNER TO oriel_owner;
+              GRANT SELECT ON api.v_things_v1 TO oriel_ds; COMMENT ON VIEW api.v_things_v1 IS E'Things.\n@primaryKey id\n@deprecated\n@successor v_things_v2\n@sunset 2020-01-01'});
+    is(catalog() =~ s/\n?\@sunset 2020-01-01//r, $second, 'and the other database is where it was');
+    is(scalar phase('contract'), "0 contracted $name\n", 'contracted');
+    is($s->sql(q{SELECT count(*) FROM information_schema.columns WHERE table_schema = 'dp' AND column_name = 'price'}), 0, 'the column is gone');
+    is(($s->oriel('contract', 'check'))[0], 0, 'the database is what the lock file says');
+    like(scalar phase('contract'), qr/^0 .*contracted already/, 'again: nothing to do');
+    like(scalar phase('revert'), qr/^1 .*refused: contract has run/, 'there is no way back from here');
+    is($s->sql(q{SELECT string_agg(step, ' ' ORDER BY id) FROM oriel.change_log WHERE change = '0002-cents'}),
+        'expand revert expand revert expand fill fill prove brownout contract', 'the log holds every step');
+};
+
+$s->finish(qr/ERROR|STATEMENT|DETAIL|HINT|FATAL:  terminating/);
+undef $s;
+done_testing;

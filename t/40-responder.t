@@ -1,0 +1,300 @@
+# The responders as processes: started wrongly, under load, replaced, killed, without their database, and spoken to by
+# something that is not nginx.
+use strict;
+use warnings;
+use IO::Select;
+use IO::Socket::UNIX;
+use Oriel::Stack;
+use Oriel::Test;
+use POSIX ();
+use Test::More;
+use Time::HiRes 'sleep';
+
+my $expand = <<'END';
+CREATE TABLE dp.item (id integer PRIMARY KEY, name varchar(10) NOT NULL, price numeric(8,2));
+INSERT INTO dp.item SELECT i, 'item ' || i, i * 1.5 FROM generate_series(1, 100) i;
+CREATE VIEW api.v_items_v1 AS SELECT i.id, i.name, i.price FROM dp.item i;
+COMMENT ON VIEW api.v_items_v1 IS E'Items.\n@primaryKey id';
+CREATE VIEW api.v_names_v1 AS SELECT i.id, i.name FROM dp.item i;
+COMMENT ON VIEW api.v_names_v1 IS E'Names.\n@primaryKey id';
+CREATE VIEW api.v_naps_v1 AS SELECT i.id, pg_catalog.pg_sleep(0.1)::text AS nap FROM dp.item i;
+COMMENT ON VIEW api.v_naps_v1 IS E'A tenth of a second a row.\n@primaryKey id';
+CREATE VIEW api.v_ratios_v1 AS SELECT i.id, 1 / (i.id - 2) AS ratio FROM dp.item i;
+COMMENT ON VIEW api.v_ratios_v1 IS E'One row fails.\n@primaryKey id';
+GRANT SELECT ON api.v_items_v1, api.v_names_v1, api.v_naps_v1, api.v_ratios_v1 TO oriel_ds;
+END
+my %responder = (maxInFlight => 4, statementTimeout => '1s', drainTimeout => '5s', maxUrl => 1000);
+my $s = Oriel::Stack->new(
+    domain   => { 'sql/changes/0001-items/expand.sql' => $expand },
+    settings => { responder => {%responder} },
+    start    => [],
+);
+my $program = "$s->{build}/oriel-fcgi";
+my $log     = "$s->{folder}/log/responders.log";
+
+# --- what it takes to start ---
+{
+    my ($code, $out, $err) = run_command($program, '-c', $s->{config});
+    is($code, 2, 'no listening socket: a wrong use');
+    like($err, qr/no listening socket; start me by spawn-fcgi -n/, 'which says what to do');
+    my $wrong = write_file("$s->{folder}/wrong.json", qq({\n  "responder": {\n    "maxRow": 5\n  }\n}\n));
+    ($code, $out, $err) = run_command($program, '-c', $wrong);
+    is($code, 2, 'a wrong configuration: nothing is started');
+    like($err, qr/\Q$wrong\E:3: responder\.maxRow: unknown key; did you mean "maxRows"\?/, 'with file, line, key');
+    ($code, $out, $err) = run_command($program, '-n', '0');
+    is($code, 2, 'no responders');
+    ($code, $out) = run_command($program, '-V');
+    is("$code $out", "0 oriel-fcgi 0.1.0\n", 'the version');
+}
+
+$s->start($_) for qw(responders nginx);
+my $master = $s->pid('responders');
+wait_until { (() = log_text() =~ /connected to Postgres/g) >= 2 } 'both responders to be ready';
+
+sub log_text { return read_file($log) }
+
+# The processes whose parent is the master, so the responders.
+sub responders {
+    my @all;
+    for my $stat (glob '/proc/[0-9]*/stat') {
+        my $text = eval { read_file($stat) } // next;
+        my ($pid, $state, $parent) = $text =~ /^(\d+) .*\) (\S) (\d+)/s or next;
+        push @all, $pid if $parent == $master && $state ne 'Z';
+    }
+    @all = sort { $a <=> $b } @all;
+    return @all;
+}
+
+# Clients that ask for a row each, again and again on kept connections, until they are told to stop; what they count.
+sub start_load {
+    my ($clients) = @_;
+    pipe my $go, my $told or die "pipe: $!";
+    my @readers;
+    for my $client (1 .. $clients) {
+        my $pid = open(my $reader, '-|') // die "fork: $!";
+        if (!$pid) {
+            close $told;
+            my ($http, %count) = ($s->client);
+            while (!IO::Select->new($go)->can_read(0)) {
+                my $id = 1 + int rand 100;
+                my $r  = eval { $http->get("/v1/items/$id") };
+                $count{ !$r ? 'broken' : $r->{status} == 200 && $r->{json}{id} != $id ? 'mixed up' : $r->{status} }++;
+            }
+            print map { "$_=$count{$_}\n" } keys %count;
+            close STDOUT;
+            POSIX::_exit(0);
+        }
+        push @readers, $reader;
+    }
+    close $go;
+    return { told => $told, readers => \@readers };
+}
+
+sub end_load {
+    my ($load) = @_;
+    close $load->{told};
+    my %sum;
+    for my $reader (@{ $load->{readers} }) {
+        while (<$reader>) { $sum{$1} += $2 if /^(.+)=(\d+)$/ }
+        close $reader;
+    }
+    return \%sum;
+}
+
+# --- answers ---
+{
+    my $r = $s->get('/v1/items?id=lte.2&order=id');
+    is($r->{status}, 200, 'rows');
+    is($r->{body}, '[{"id":1,"name":"item 1","price":1.50},{"id":2,"name":"item 2","price":3.00}]', 'as JSON');
+    is($r->{headers}{'content-range'}, '0-1/*', 'with their range');
+    $r = $s->get('/v1/items?id=eq.x');
+    is("$r->{status} $r->{json}{code}", '400 22P02', 'an error of Postgres has its code');
+    $r = $s->get('/v1/ratios');
+    is("$r->{status} $r->{json}{message}", '400 division by zero', 'and stays with its request');
+    is($s->get('/v1/ratios?id=gt.2&limit=1')->{status}, 200, 'which the next one shows');
+    $r = $s->get('/v1/naps?id=lte.30');
+    is("$r->{status} $r->{json}{code}", '504 57014', 'a query beyond its time');
+    unlike($r->{body}, qr/statement|dp\.|SELECT/, 'nothing private is told');
+    my @shapes = map { $s->get("/v1/items?select=n$_:id&limit=1")->{status} } 1 .. 300;
+    is((grep { $_ == 200 } @shapes), 300, 'more shapes than stay prepared');
+    is($s->get('/v1/items?select=n1:id&limit=1')->{json}[0]{n1}, 1, 'and the first of them again');
+}
+
+# --- too many at once, and clients that leave ---
+{
+    my $busy = sub { my @c = map { $s->client } 1 .. 12; $_->send("GET /v1/naps?id=lte.3 HTTP/1.1\r\nHost: x\r\n\r\n") for @c; @c };
+    my @answers = map { $_->response('GET') } $busy->();
+    my @refused = grep { $_->{status} == 503 } @answers;
+    ok(@refused >= 4, 'beyond maxInFlight of two responders requests are refused') or diag(map { "$_->{status} " } @answers);
+    is($refused[0]{json}{code}, 'ORIEL004', 'with their own code');
+    is($refused[0]{headers}{'retry-after'}, 1, 'and when to come again');
+    is((grep { $_->{status} == 200 } @answers), @answers - @refused, 'the others are answered');
+    $_->close for $busy->();
+    wait_until { $s->get('/v1/items/1')->{status} == 200 } 'abandoned requests to make room';
+    is($s->get('/v1/items/7')->{json}{id}, 7, 'clients that left take nothing from those that came after');
+}
+
+# --- HUP ---
+{
+    my @before = responders();
+    my $load   = start_load(4);
+    for my $round (1 .. 3) {
+        my %old = map { $_ => 1 } responders();
+        kill 'HUP', $master;
+        wait_until { my @now = responders(); @now == 2 && !grep { $old{$_} } @now } "the responders to be replaced ($round)";
+    }
+    my $count = end_load($load);
+    is(join(' ', sort keys %$count), '200', 'three times replaced under load, no request was lost') or diag explain $count;
+    cmp_ok($count->{200}, '>', 50, 'and there was a load');
+    my @now = responders();
+    my $right = read_file($s->{config});
+    write_file($s->{config}, $right =~ s/"maxUrl"/"maxUrls"/r);
+    kill 'HUP', $master;
+    wait_until { log_text() =~ /is wrong; the responders go on with what was read before/ } 'the refusal of a wrong configuration';
+    like(log_text(), qr/responder\.maxUrls: unknown key; did you mean "maxUrl"/, 'it says what is wrong');
+    is_deeply([responders()], \@now, 'the responders stay');
+    is($s->get('/v1/items/1')->{status}, 200, 'and serve');
+    write_file($s->{config}, $right);
+}
+
+# --- a responder dies ---
+{
+    my @before = responders();
+    my @c = map { $s->client } 1 .. 2;
+    $_->send("GET /v1/naps?id=lte.6 HTTP/1.1\r\nHost: x\r\n\r\n") for @c;
+    wait_until { $s->sql("SELECT count(*) FROM pg_stat_activity WHERE usename = 'oriel_ds' AND state = 'active'", 'postgres') > 0 }
+        'requests to be at Postgres';
+    kill 'KILL', @before;
+    like($_->response('GET')->{status}, qr{^(200|503)$}, 'whose responder is killed: nginx asks another, or says to come again') for @c;
+    my %old = map { $_ => 1 } @before;
+    wait_until { my @now = responders(); @now == 2 && !grep { $old{$_} } @now } 'the places to be filled again';
+    wait_until { $s->get('/v1/items/1')->{status} == 200 } 'them to serve';
+    like(log_text(), qr/responder $before[0] was ended by signal 9/, 'the log tells');
+}
+
+# --- Postgres goes and comes ---
+{
+    my $c = $s->client;
+    $c->send("GET /v1/naps?id=lte.6 HTTP/1.1\r\nHost: x\r\n\r\n");
+    wait_until { $s->sql("SELECT count(*) FROM pg_stat_activity WHERE usename = 'oriel_ds' AND state = 'active'", 'postgres') > 0 }
+        'a request to be at Postgres';
+    $s->{db}->stop;
+    my $r = $c->response('GET');
+    is($r->{status}, 503, 'a request that was at Postgres');
+    wait_until { ($r = $s->get('/v1/items/1'))->{json}{code} eq 'PGRST001' } 'the loss to be known';
+    is("$r->{status} $r->{headers}{'retry-after'}", '503 1', 'without a database: come again');
+    is($s->get('/v1/nonsense')->{status}, 404, 'what needs none is answered as ever');
+    is($s->client->options('/v1/items')->{status}, 200, 'OPTIONS too');
+    $s->{db}->start;
+    wait_until { $s->get('/v1/items/1')->{status} == 200 } 'the responders to come back by themselves';
+    is((() = log_text() =~ /cannot connect/g), 2, 'each responder says once that it cannot connect');
+}
+
+# --- contracts that do not hold ---
+{
+    is($s->get('/v1/names/1')->{status}, 200, 'a contract that holds') for 1 .. 4;
+    my $definition = 'CREATE VIEW api.v_names_v1 AS SELECT i.id, i.name%s FROM dp.item i;'
+        . q( COMMENT ON VIEW api.v_names_v1 IS E'Names.\n@primaryKey id';)
+        . ' ALTER VIEW api.v_names_v1 OWNER TO oriel_owner; GRANT SELECT ON api.v_names_v1 TO oriel_ds;';
+    $s->sql('DROP VIEW api.v_names_v1; ' . sprintf($definition, '::varchar(20) AS name'), 'postgres');
+    is($s->get('/v1/names/1')->{status}, 200, 'a prepared statement that a change outlived is prepared anew');
+    my $withheld = sub { my $r = $s->get('/v1/names/1'); $r->{status} == 503 && $r->{json}{code} eq 'ORIEL001' ? $r : undef };
+    my $r = wait_until { $withheld->() } 'the error to make the responder look';
+    like($r->{json}{details}, qr/^name: type_widened \(character varying\(10\) -> character varying\(20\)\)$/, 'it says what differs');
+    ok($r->{headers}{'retry-after'}, 'and that it may come back');
+    is($s->get('/v1/items/1')->{status}, 200, 'other contracts are served');
+    $s->sql('DROP VIEW api.v_names_v1; ' . sprintf($definition, '') . 'NOTIFY oriel_contract', 'postgres');
+    wait_until { (grep { $s->get('/v1/names/1')->{status} == 200 } 1 .. 6) == 6 } 'it to be served again after a notification';
+    $s->sql('REVOKE SELECT ON api.v_names_v1 FROM oriel_ds; NOTIFY oriel_contract', 'postgres');
+    wait_until { (grep { $withheld->() } 1 .. 6) == 6 } 'a revoked grant to withhold it';
+    $s->sql('GRANT SELECT ON api.v_names_v1 TO oriel_ds; NOTIFY oriel_contract', 'postgres');
+    wait_until { (grep { $s->get('/v1/names/1')->{status} == 200 } 1 .. 6) == 6 } 'the grant to bring it back';
+}
+
+# --- FastCGI by hand ---
+sub record { my ($type, $body) = @_; return pack('CCnnCC', 1, $type, 1, length $body, 0, 0) . $body }
+
+sub asking {
+    my (%parameters) = @_;
+    my $list = join '', map { pack('NN', map { length($_) | 0x80000000 } $_, $parameters{$_}) . $_ . $parameters{$_} }
+        sort keys %parameters;
+    return record(1, pack 'nCx5', 1, 1) . record(4, $list) . record(4, '');
+}
+
+# Sends bytes; returns what comes back until the connection is closed or one answer is complete, and how it ended.
+sub exchange {
+    my ($socket, $bytes) = @_;
+    local $SIG{PIPE} = 'IGNORE';
+    syswrite $socket, $bytes;
+    my ($in, $out) = ('', '');
+    while (IO::Select->new($socket)->can_read($Oriel::Test::Patience)) {
+        sysread $socket, $in, 65536, length $in or return ($out, 'closed');
+        while (length $in >= 8) {
+            my (undef, $type, undef, $length, $padding) = unpack 'CCnnC', $in;
+            last if length $in < 8 + $length + $padding;
+            $out .= substr $in, 8, $length if $type == 6;
+            substr $in, 0, 8 + $length + $padding, '';
+            return ($out, IO::Select->new($socket)->can_read(0.2) ? 'closed' : 'kept') if $type == 3;
+        }
+    }
+    return ($out, 'silent');
+}
+
+sub raw { return IO::Socket::UNIX->new(Peer => $s->{fcgi}) // die "$s->{fcgi}: $!" }
+
+{
+    my %get   = (REQUEST_METHOD => 'GET', REQUEST_URI => '/v1/items/1');
+    my $evil  = asking(REQUEST_METHOD => 'GET', REQUEST_URI => '/v1/items/66') . record(5, '');
+    my $large = asking(%get, HTTP_X => 'x' x 30_000);
+    my $kept  = raw();
+    my @cases = (
+        ['a request on a connection of its own', raw(), asking(%get) . record(5, ''), 'Status: 200', 'kept'],
+        ['the first on a kept connection', $kept, asking(%get) . record(5, ''), 'Status: 200', 'kept'],
+        ['parameters of several reads', $kept, $large . record(5, ''), 'Status: 200', 'kept'],
+        ['a URL that is too long', $kept, asking(%get, REQUEST_URI => '/v1/items?' . 'x' x 991) . record(5, ''), 'Status: 414', 'kept'],
+        ['a body that holds a request', raw(),
+            asking(REQUEST_METHOD => 'POST', REQUEST_URI => '/v1/items', CONTENT_LENGTH => length $evil) . record(5, $evil) . record(5, ''),
+            'Status: 405', 'closed'],
+        ['the same without its frame', raw(),
+            asking(REQUEST_METHOD => 'POST', REQUEST_URI => '/v1/items', CONTENT_LENGTH => length $evil) . $evil . record(5, ''),
+            'Status: 405', 'closed'],
+        ['the same, unannounced', raw(), asking(%get) . record(5, $evil) . record(5, ''), 'Status: 200', 'closed'],
+        ['no FastCGI', raw(), "GET / HTTP/1.1\r\n\r\n", '', 'closed'],
+        ['half a request', raw(), record(1, pack 'nCx5', 1, 1), '', 'closed'],
+    );
+    for my $case (@cases) {
+        my ($name, $socket, $bytes, $start, $end) = @$case;
+        my ($out, $ended) = exchange($socket, $bytes);
+        is($ended, $end, "$name: the connection is $end");
+        $start ? like($out, qr/^$start/, "$name: $start") : is($out, '', "$name: no answer");
+        unlike($out, qr/Status:.*Status:|66/s, "$name: nothing but one answer");
+    }
+    my $gone = raw();
+    syswrite $gone, asking(%get, REQUEST_URI => '/v1/naps?id=lte.3') . record(5, '');
+    close $gone;
+    is($s->get('/v1/items/1')->{status}, 200, 'whoever leaves without waiting disturbs nobody');
+}
+
+# --- the end ---
+{
+    my $c = $s->client;
+    $c->send("GET /v1/naps?id=lte.6 HTTP/1.1\r\nHost: x\r\n\r\n");
+    wait_until { $s->sql("SELECT count(*) FROM pg_stat_activity WHERE usename = 'oriel_ds' AND state = 'active'", 'postgres') > 0 }
+        'a request to be at Postgres';
+    my $load = start_load(2);
+    sleep 0.1;
+    is($s->stop('responders'), 0, 'TERM under load: a good end');
+    is($c->response('GET')->{status}, 200, 'the request that had come was answered');
+    my $count = end_load($load);
+    is(join(' ', grep { !/^(200|503)$/ } keys %$count), '', 'others were answered or told to come again') or diag explain $count;
+
+    $s->start('responders');
+    $master = $s->pid('responders');
+    wait_until { responders() == 2 && $s->get('/v1/items/1')->{status} == 200 } 'a new master';
+    my @orphans = responders();
+    is($s->stop('responders', 'KILL'), 128 + 9, 'a master that is killed');
+    wait_until { !grep { kill 0, $_ } @orphans } 'its responders to end with it';
+}
+$s->finish;
+undef $s;    # subs above hold it, and it must go before what it stands on
+done_testing;

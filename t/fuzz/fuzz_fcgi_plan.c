@@ -1,0 +1,100 @@
+/*
+ * From any request to a plan. The first letter of the input says what the rest is: p path, q query, a Accept, f Prefer,
+ * r Range, o Accept-Profile; the other parts of the request are plain. What must hold of every plan is checked.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/text.h"
+#include "t/unit/plan_api.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void must(bool condition)
+{
+    if (!condition)
+        abort();
+}
+
+static bool is_utf8(const char *s)
+{
+    return !s || text_utf8_valid(s, strlen(s)) == strlen(s);
+}
+
+static void check_error(const struct plan *p)
+{
+    const struct api_error *e = &p->error;
+    must(e->code && e->message && e->status >= 400 && e->status <= 503 && e->status != 500);
+    must(is_utf8(e->message) && is_utf8(e->details) && is_utf8(e->hint));
+    must(!p->sql && !p->preference_applied && !p->content_location);
+}
+
+/* Nothing but what the statement's writer puts there: no semicolon, comment, backslash or other byte, and no quote but
+ * those of the one literal. */
+static void check_sql(const struct plan *p)
+{
+    int params = 0;
+    must(strspn(p->sql, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 _.,:()<>=~*@&|-$\"'") ==
+         strlen(p->sql));
+    must(!strstr(p->sql, "--") && !strstr(p->sql, "/*"));
+    for (const char *s = p->sql; (s = strchr(s, '\'')); s += 6)
+        must(strncmp(s, "'null'", 6) == 0);
+    for (const char *s = p->sql; (s = strchr(s, '$')); s++) {
+        long n = strtol(s + 1, NULL, 10);
+        must(n >= 1 && n <= p->n_params);
+        params = n > params ? (int)n : params;
+    }
+    must(params == p->n_params);
+}
+
+static void check_rows(const struct plan *p)
+{
+    must(p->contract && p->n_columns && p->content_location && p->offset >= 0 && p->limit >= -1 && p->limit <= 1000);
+    check_sql(p);
+    for (int i = 0; i < p->n_params; i++)
+        must(p->params[i] && is_utf8(p->params[i]));
+    for (size_t i = 0; i < p->n_columns; i++)
+        must(strlen(p->columns[i].key) == p->columns[i].key_len && is_utf8(p->columns[i].key));
+    for (const char *s = p->content_location; *s; s++)
+        must(*s > 0x20 && *s < 0x7f);
+}
+
+static const char **part_of(struct request *r, uint8_t letter)
+{
+    switch (letter) {
+    case 'p':
+        return &r->path;
+    case 'a':
+        return &r->accept;
+    case 'f':
+        return &r->prefer;
+    case 'r':
+        return &r->range;
+    case 'o':
+        r->path = "/products";
+        return &r->accept_profile;
+    default:
+        return &r->query;
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct arena a;
+    struct plan p;
+    struct request r = plain_request;
+    struct api api = test_api;
+    if (!size)
+        return 0;
+    arena_init(&a);
+    api.max_rows = data[0] == 'p' ? 0 : 1000; /* a path has no limit */
+    *part_of(&r, data[0]) = arena_memdup(&a, data + 1, size - 1);
+    plan_make(&p, &a, &api, &r);
+    if (p.kind == PLAN_ERROR)
+        check_error(&p);
+    else
+        check_rows(&p);
+    arena_release(&a);
+    return 0;
+}

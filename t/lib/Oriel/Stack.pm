@@ -1,0 +1,218 @@
+package Oriel::Stack;
+
+# All of Oriel for one test: a private Postgres, `oriel init` and `oriel change expand`, the worker, responders by the
+# real spawn-fcgi, the real nginx with conf/nginx, everything on unix sockets in a folder of its own.
+#
+#   my $s = Oriel::Stack->new;                              # the domain of this checkout, everything started
+#   my $s = Oriel::Stack->new(domain => 't/domain/x');      # sources/, entities/, sql/ of a folder
+#   my $s = Oriel::Stack->new(domain => { 'sql/changes/0001-a/expand.sql' => 'CREATE …' });   # files made for this test
+#   my $s = Oriel::Stack->new(start => []);                 # database only; or some of: worker responders nginx
+#   my $s = Oriel::Stack->new(settings => { responder => { maxRows => 5 } });
+#   $s->sql('SELECT 1', 'oriel_ds'); $s->oriel('status'); $s->get('/v1/products'); $s->drop_file('acme', 'a.csv', $text);
+#   $s->finish; done_testing;
+
+use strict;
+use warnings;
+use Cwd ();
+use File::Path ();
+use JSON::PP ();
+use Oriel::Children;
+use Oriel::Cluster;
+use Oriel::Http;
+use Oriel::Test;
+use Scalar::Util ();
+use Test::More ();
+
+my %living;
+
+sub new {
+    my ($class, %options) = @_;
+    my $folder = Oriel::Test::new_folder();
+    my $self   = bless {
+        folder    => $folder,
+        build     => build_folder(),
+        config    => "$folder/oriel.json",
+        http      => "$folder/s/http.sock",
+        fcgi      => "$folder/s/fcgi.sock",
+        children  => Oriel::Children->new($folder),
+        responders => 2,
+        %options,
+    }, $class;
+    Scalar::Util::weaken($living{$folder} = $self);
+    $self->{db} = Oriel::Cluster->new($folder, $self->{children});
+    $self->write_config;
+    $self->must($self->oriel('init', '--admin', $self->{db}->conninfo('postgres') . ' user=postgres'));
+    my @changes = glob "'" . $self->domain_path('changes') . "'/*";    # a list: in scalar context glob goes on where the last call stopped
+    $self->must($self->oriel('change', 'expand')) if @changes;
+    $self->lock unless -e $self->domain_path('contract.json');
+    $self->start($_) for @{ $options{start} // [qw(worker responders nginx)] };
+    return $self;
+}
+
+# The parts of a domain and where they stand: in this checkout, or in the folder that the test gave or filled, which is
+# laid out as `make run SOURCES=FOLDER` takes it.
+sub domain_path {
+    my ($self, $part) = @_;
+    my %here = (sources => 'sources', entities => 'entities', changes => 'sql/changes', 'contract.json' => 'sql/contract.json');
+    my $top  = Cwd::getcwd();
+    my $base = ref $self->{domain} ? "$self->{folder}/domain" : $self->{domain};
+    return "$top/" . ($part =~ /^(sources|entities)$/ ? 'conf/' : '') . $here{$part} if !defined $base;
+    return ($base =~ m{^/} ? $base : "$top/$base") . "/$here{$part}";
+}
+
+sub write_config {
+    my ($self) = @_;
+    if (ref $self->{domain}) {
+        File::Path::make_path(map { $self->domain_path($_) } qw(sources entities changes));
+        write_file("$self->{folder}/domain/$_", $self->{domain}{$_}) for keys %{ $self->{domain} };
+    }
+    mkdir "$self->{folder}/drop";
+    write_file($self->{config}, JSON::PP->new->canonical->pretty->encode({
+        database => $self->{db}->conninfo,
+        lock     => $self->domain_path('contract.json'),
+        drop     => "$self->{folder}/drop",
+        (map { $_ => $self->domain_path($_) } qw(changes entities sources)),
+        %{ $self->{settings} // {} },
+    }));
+}
+
+# Writes the domain's lock file from the database; for domains that a test makes, which have none.
+sub lock {
+    my ($self) = @_;
+    $self->must($self->oriel('contract', 'lock'));
+}
+
+sub must {
+    my ($self, $code, $out, $err) = @_;
+    die "the stack cannot be set up (exit code $code):\n$out$err" if $code;
+}
+
+# Runs `oriel` with this stack's configuration: (exit code, standard output, standard error).
+sub oriel {
+    my ($self, @arguments) = @_;
+    return run_command("$self->{build}/oriel", '-c', $self->{config}, @arguments);
+}
+
+sub start {
+    my ($self, $part) = @_;
+    my %start = (worker => \&start_worker, responders => \&start_responders, nginx => \&start_nginx);
+    $start{$part}->($self);
+}
+
+sub start_worker {
+    my ($self) = @_;
+    $self->{children}->start('worker', {}, "$self->{build}/oriel", '-c', $self->{config}, 'work');
+}
+
+sub start_responders {
+    my ($self) = @_;
+    $self->{children}->start('responders', {}, 'spawn-fcgi', '-n', '-s', $self->{fcgi}, '-M', '0660', '--',
+        "$self->{build}/oriel-fcgi", '-c', $self->{config}, '-n', $self->{responders});
+    wait_until { -S $self->{fcgi} } 'spawn-fcgi to bind the socket';
+}
+
+sub start_nginx {
+    my ($self) = @_;
+    my $n = "$self->{folder}/nginx";
+    mkdir $n;
+    symlink Cwd::getcwd() . '/conf/nginx', "$n/oriel";
+    my $user = $> == 0 ? 'user root;' : '';
+    my $temp = join ' ', map { "${_}_temp_path $_;" } qw(client_body fastcgi proxy uwsgi scgi);
+    write_file("$n/nginx.conf", <<"END");
+daemon off; $user worker_processes 1; pid nginx.pid; error_log stderr info;
+events { worker_connections 512; }
+http {
+    $temp
+    include oriel/oriel-http.conf;
+    access_log access.log oriel;
+    upstream oriel { server unix:$self->{fcgi}; keepalive 16; }
+    server { listen unix:$self->{http}; include oriel/oriel.conf; }
+}
+END
+    unlink $self->{http};
+    $self->{children}->start('nginx', {}, 'nginx', '-p', $n, '-e', 'stderr', '-c', 'nginx.conf');
+    wait_until { -S $self->{http} && eval { Oriel::Http->new($self->{http})->open } } 'nginx to listen';
+}
+
+sub pid { my ($self, $part) = @_; return $self->{children}->pid($part) }
+sub stop { my ($self, $part, $signal) = @_; return $self->{children}->stop($part, $signal) }
+
+sub sql {
+    my ($self, $sql, $role, $database) = @_;
+    return $self->{db}->sql($sql, $role, $database);
+}
+
+# A client of its own connection.
+sub client {
+    my ($self) = @_;
+    return Oriel::Http->new($self->{http});
+}
+
+# One GET on a new connection; see Oriel::Http for the response.
+sub get {
+    my ($self, $target, @headers) = @_;
+    return $self->client->get($target, @headers);
+}
+
+sub source {
+    my ($self, $name) = @_;
+    return JSON::PP->new->utf8->decode(read_file($self->domain_path('sources') . "/$name.json"));
+}
+
+# Delivers a file to a source as a client should: complete at once, by a rename. Returns its path.
+sub drop_file {
+    my ($self, $source, $name, $content) = @_;
+    my $folder = "$self->{folder}/drop/" . $self->source($source)->{folder};
+    my $beside = write_file("$self->{folder}/arriving/$name", $content);
+    File::Path::make_path($folder);
+    rename $beside, "$folder/$name" or die "rename: $!\n";
+    return "$folder/$name";
+}
+
+# Waits until the worker has finished with n deliveries, however they came.
+sub wait_for_deliveries {
+    my ($self, $n) = @_;
+    wait_until { $self->sql('SELECT count(*) FROM oriel.delivery WHERE finished_at IS NOT NULL') >= $n }
+        "$n deliveries to be loaded";
+}
+
+# Stops everything in order and holds the teardown to its promises, each a test. expected_log: a pattern of log lines that
+# this test provoked.
+sub finish {
+    my ($self, $expected_log) = @_;
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    my $children = $self->{children};
+    for my $part (qw(nginx responders worker)) {
+        next unless $children->is_running($part);
+        Test::More::is($children->stop($part), 0, "$part ended well");
+    }
+    if ($children->is_running('postgres')) {
+        my @sessions;
+        Test::More::ok(eval { wait_until { !(@sessions = $self->{db}->sessions) } 'sessions to end'; 1 }, 'no session is left')
+            or Test::More::diag(@sessions);
+        Test::More::is($self->{db}->stop, 0, 'Postgres ended well');
+    }
+    my @left = map { "$_->{pid} $_->{name}" } $children->left;
+    Test::More::ok(!@left, 'no process is left') or Test::More::diag("left: @left");
+    my @bad = $children->bad_log_lines($expected_log);
+    Test::More::ok(!@bad, 'the logs hold no alarm') or Test::More::diag(join "\n", @bad);
+    $self->{finished} = 1;
+}
+
+# What a test leaves when it ends or dies in the middle; with the ends of the logs where something went wrong.
+sub tidy_up {
+    my ($self) = @_;
+    return if $$ != $self->{children}{owner} || $self->{tidy}++;
+    local ($?, $!, $@);
+    my $good = $self->{finished} && Test::More->builder->is_passing;
+    $self->{children}->kill_all;
+    Test::More::diag(join "\n", "What the logs in $self->{folder}/log say:", $self->{children}->tails) unless $good;
+    File::Path::remove_tree($self->{folder}) unless $ENV{KEEP};
+}
+
+sub DESTROY { my ($self) = @_; $self->tidy_up unless ${^GLOBAL_PHASE} eq 'DESTRUCT' }
+
+# Those that live to the end: in the order of the global destruction their parts might be gone first.
+END { $_ && $_->tidy_up for values %living }
+
+1;

@@ -1,0 +1,143 @@
+/* Rows as JSON: each type's form, escapes, nulls. */
+#include "t/unit/tap.h"
+
+#include "fcgi-app/json_row.h"
+
+enum { BOOL = 16, INT8 = 20, TEXT = 25, JSON = 114, FLOAT8 = 701, DATE = 1082, TIME = 1083, TIMESTAMP = 1114 };
+enum { TIMESTAMPTZ = 1184, TIMETZ = 1266, NUMERIC = 1700, UUID = 2950, JSONB = 3802 };
+
+/* A result of one row; value NULL is null. */
+static PGresult *result_of(const Oid *types, const char *const *values, int n)
+{
+    PGresult *r = PQmakeEmptyPGresult(NULL, PGRES_TUPLES_OK);
+    PGresAttDesc attributes[8] = {0};
+    char name[] = "c";
+    for (int i = 0; i < n; i++)
+        attributes[i] = (PGresAttDesc){.name = name, .typid = types[i]};
+    PQsetResultAttrs(r, n, attributes);
+    for (int i = 0; i < n; i++) {
+        char *copy = values[i] ? strdup(values[i]) : NULL;
+        PQsetvalue(r, 0, i, copy, copy ? (int)strlen(copy) : -1);
+        free(copy);
+    }
+    return r;
+}
+
+/* One value as JSON; NULL-terminated, valid until the next call. */
+static const char *json_of(Oid type, const char *value)
+{
+    static struct buf b;
+    static const struct plan_column key = {"\"c\":", 4};
+    const struct json_columns columns = {&key, 1, 0, false};
+    PGresult *r = result_of(&type, &value, 1);
+    buf_release(&b);
+    buf_init(&b, 1000);
+    json_row_put(&b, r, 0, &columns);
+    PQclear(r);
+    return buf_str(&b);
+}
+
+static void test_types(void)
+{
+    static const struct {
+        Oid type;
+        const char *value, *expected;
+    } cases[] = {
+        {BOOL, "t", "true"},
+        {BOOL, "f", "false"},
+        {INT8, "-9223372036854775808", "-9223372036854775808"},
+        {NUMERIC, "1.10", "1.10"},
+        {NUMERIC, "-0.5", "-0.5"},
+        {NUMERIC, "NaN", "\"NaN\""},
+        {NUMERIC, "-Infinity", "\"-Infinity\""},
+        {FLOAT8, "1e+300", "1e+300"},
+        {FLOAT8, "Infinity", "\"Infinity\""},
+        {JSON, "{\"a\" : [1, \"x\"]}", "{\"a\" : [1, \"x\"]}"},
+        {JSONB, "null", "null"},
+        {TIMESTAMP, "2027-03-01 09:30:00.25", "\"2027-03-01T09:30:00.25\""},
+        {TIMESTAMP, "infinity", "\"infinity\""},
+        {TIMESTAMP, "0044-03-15 10:00:00 BC", "\"0044-03-15T10:00:00 BC\""},
+        {TIMESTAMPTZ, "2027-03-01 09:30:00+00", "\"2027-03-01T09:30:00+00:00\""},
+        {TIMESTAMPTZ, "2027-03-01 09:30:00.5-08", "\"2027-03-01T09:30:00.5-08:00\""},
+        {TIMESTAMPTZ, "2027-03-01 09:30:00+05:30", "\"2027-03-01T09:30:00+05:30\""},
+        {TIMESTAMPTZ, "1850-01-01 00:00:00+00:19:32", "\"1850-01-01T00:00:00+00:19:32\""},
+        {TIMESTAMPTZ, "0044-03-15 10:00:00+00 BC", "\"0044-03-15T10:00:00+00:00 BC\""},
+        {TIMESTAMPTZ, "-infinity", "\"-infinity\""},
+        {DATE, "2027-03-01", "\"2027-03-01\""},
+        {TIME, "09:30:00", "\"09:30:00\""},
+        {TIMETZ, "09:30:00+02", "\"09:30:00+02\""},
+        {UUID, "6f1c7a3e-0000-4000-8000-000000000000", "\"6f1c7a3e-0000-4000-8000-000000000000\""},
+        {TEXT, "", "\"\""},
+        {TEXT, "say \"hi\"\\\n\t\x01", "\"say \\\"hi\\\"\\\\\\n\\t\\u0001\""},
+        {TEXT, "Ōmori \xe2\x80\xa8 \x7f", "\"Ōmori \xe2\x80\xa8 \x7f\""},
+        {TEXT, NULL, "null"},
+        {BOOL, NULL, "null"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        char expected[200], name[200];
+        snprintf(expected, sizeof expected, "{\"c\":%s}", cases[i].expected);
+        snprintf(name, sizeof name, "type %u becomes %s", cases[i].type, cases[i].expected);
+        for (char *p = name; *p; p++)
+            if (*p == '\n' || *p == '#')
+                *p = '.';
+        is(json_of(cases[i].type, cases[i].value), expected, name);
+    }
+}
+
+static void test_columns(void)
+{
+    static const Oid types[] = {INT8, BOOL, INT8, TEXT};
+    static const char *const values[] = {"7", "t", "1", NULL};
+    static const struct plan_column keys[] = {{"\"id\":", 5}, {"\"na\\\"me\":", 9}};
+    struct json_columns columns = {keys, 2, 2, false};
+    struct buf b;
+    buf_init(&b, 1000);
+    PGresult *r = result_of(types, values, 4);
+    json_row_put(&b, r, 0, &columns);
+    is(buf_str(&b), "{\"id\":1,\"na\\\"me\":null}", "columns begin at `first`, and keys are written as prepared");
+    buf_reset(&b);
+    columns.strip_nulls = true;
+    json_row_put(&b, r, 0, &columns);
+    is(buf_str(&b), "{\"id\":1}", "nulls are left out when asked");
+    buf_reset(&b);
+    columns.first = 3;
+    columns.n = 1;
+    json_rows_put(&b, r, 1, &columns);
+    is(buf_str(&b), "[{}]", "a row of which nothing is left is an empty object");
+    buf_reset(&b);
+    json_rows_put(&b, r, 0, &columns);
+    is(buf_str(&b), "[]", "no rows, even where the result has some");
+    PQclear(r);
+    buf_release(&b);
+}
+
+static void test_rows_and_maximum(void)
+{
+    static const Oid type = TEXT;
+    static const char *const value = "abc";
+    static const struct plan_column key = {"\"c\":", 4};
+    const struct json_columns columns = {&key, 1, 0, false};
+    PGresult *r = result_of(&type, &value, 1);
+    char more[] = "de";
+    PQsetvalue(r, 1, 0, more, 2);
+    struct buf b;
+    buf_init(&b, 24);
+    json_rows_put(&b, r, 2, &columns);
+    is(buf_str(&b), "[{\"c\":\"abc\"},{\"c\":\"de\"}]", "rows are separated by commas");
+    ok(!b.failed, "exactly as many bytes as may be");
+    buf_release(&b);
+    buf_init(&b, 23);
+    json_rows_put(&b, r, 2, &columns);
+    ok(b.failed, "one byte more is remembered as failure");
+    buf_release(&b);
+    PQclear(r);
+}
+
+int main(void)
+{
+    test_types();
+    test_columns();
+    test_rows_and_maximum();
+    json_of(TEXT, "");
+    return tap_done();
+}

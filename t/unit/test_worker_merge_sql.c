@@ -1,0 +1,156 @@
+/*
+ * The merge's statements, made from entity files and columns: names are quoted, every part is there that an entity
+ * needs, and none that it does not.
+ */
+#include "lib/log.h"
+#include "t/unit/tap.h"
+#include "worker/merge_sql.h"
+
+static const char vendor_json[] =
+    "{\"entity\": \"vendor\", \"table\": \"dp.vendor\", \"primaryKey\": [\"client\", \"code\"], \"id\": \"id\", "
+    "\"fields\": ["
+    " {\"name\": \"code\", \"from\": \"/c\", \"type\": \"string\", \"constraints\": {\"required\": true}},"
+    " {\"name\": \"phone\", \"from\": null, \"type\": \"string\"},"
+    " {\"name\": \"name\", \"from\": \"/n\", \"type\": \"string\"}]}";
+static const char product_json[] =
+    "{\"entity\": \"product\", \"table\": \"dp.product\", \"primaryKey\": [\"vendor_id\", \"num\"], \"orderBy\": "
+    "\"rev\","
+    " \"fields\": ["
+    " {\"name\": \"vendor_id\", \"from\": \"/v\", \"type\": \"string\", \"reference\": \"vendor\", \"onMissing\": "
+    "\"reject\","
+    "  \"constraints\": {\"required\": true}},"
+    " {\"name\": \"num\", \"from\": \"/num\", \"type\": \"integer\", \"constraints\": {\"required\": true}},"
+    " {\"name\": \"rev\", \"from\": \"/rev\", \"type\": \"integer\"}]}";
+static const char tree_json[] =
+    "{\"entity\": \"tree\", \"table\": \"dp.tree\", \"primaryKey\": [\"code\"], \"id\": \"id\", \"fields\": ["
+    " {\"name\": \"code\", \"from\": \"/c\", \"type\": \"string\", \"constraints\": {\"required\": true}},"
+    " {\"name\": \"parent\", \"from\": \"/p\", \"type\": \"string\", \"reference\": \"tree\", \"onMissing\": "
+    "\"park\"}]}";
+
+static struct relation_column vendor_columns[] = {
+    {.name = "id", .type = "bigint"}, {.name = "client", .type = "text"}, {.name = "code", .type = "varchar(9)"},
+    {.name = "name", .type = "text"}, {.name = "phone", .type = "text"},  {.name = "gone_at", .type = "timestamptz"}};
+static struct relation_column product_columns[] = {
+    {.name = "vendor_id", .type = "bigint"}, {.name = "num", .type = "integer"}, {.name = "rev", .type = "integer"}};
+static struct relation_column tree_columns[] = {
+    {.name = "id", .type = "bigint"}, {.name = "code", .type = "text"}, {.name = "parent", .type = "bigint"}};
+
+static struct entity entities[3];
+static const struct entity_set set = {entities, 3};
+static struct relation relations[] = {{"dp", "vendor", vendor_columns, ARRAY_SIZE(vendor_columns), NULL},
+                                      {"dp", "product", product_columns, ARRAY_SIZE(product_columns), NULL},
+                                      {"dp", "tree", tree_columns, ARRAY_SIZE(tree_columns), NULL}};
+
+static bool has(const char *text, const char *part)
+{
+    return text && strstr(text, part);
+}
+
+static void read_entities(struct arena *a)
+{
+    static const struct {
+        const char *path, *text;
+    } files[] = {{"ven'dor.json", vendor_json}, {"product.json", product_json}, {"tree.json", tree_json}};
+    for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+        const struct entity *e = entity_parse(a, files[i].path, files[i].text, strlen(files[i].text));
+        if (ok(e, "%s is read", files[i].path))
+            entities[i] = *e;
+    }
+}
+
+static void test_quoting(struct arena *a)
+{
+    struct merge_sql sql;
+    vendor_columns[3].name = entities[0].fields[2].name = "na\"me";
+    ok(!merge_sql_build(&sql, a, &set, 0, relations), "a name with a quote in it");
+    ok(has(sql.create, ", \"na\"\"me\" text)"), "stands as one identifier");
+    ok(has(sql.merge, "t.\"na\"\"me\" IS DISTINCT FROM s.\"na\"\"me\""), "wherever it is used");
+    ok(has(sql.merge, "e.entity = E'ven''dor'"), "the file's name stands as one string");
+    vendor_columns[3].name = entities[0].fields[2].name = "name";
+}
+
+static void test_vendor(struct arena *a)
+{
+    struct merge_sql sql;
+    ok(!merge_sql_build(&sql, a, &set, 0, relations), "an entity keyed by client, with an id, that others refer to");
+    ok(has(sql.create, "\"code\" varchar(9)"), "staged in the column's type");
+    ok(!has(sql.copy, "phone") && !has(sql.merge, "phone"), "a field that no source has is not touched");
+    ok(has(sql.merge, "t.\"client\" = s.raw_client AND t.\"code\" = s.\"code\""), "joined by client and key");
+    ok(has(sql.merge, "INSERT INTO \"dp\".\"vendor\" (\"id\", \"client\", \"code\", \"name\", raw_batch, raw_line)"),
+       "inserted with id");
+    ok(has(sql.merge, "SET next_id = e.next_id + d.n"), "ids are counted on");
+    ok(has(sql.merge, "t.gone_at IS NOT NULL") && has(sql.merge, "gone_at = NULL"), "comes back when it was gone");
+    ok(has(sql.merge, "INSERT INTO pg_temp.arrived"), "what arrived is remembered, since others may wait for it");
+    ok(!has(sql.merge, "INSERT INTO raw.parked"), "nothing parks: it refers to nothing");
+    ok(!sql.merge_some, "no rounds: it does not refer to itself");
+}
+
+static void test_product(struct arena *a)
+{
+    struct merge_sql sql;
+    ok(!merge_sql_build(&sql, a, &set, 1, relations), "an entity without id, with a reference in its key");
+    ok(has(sql.create, "\"vendor_id\" varchar(9)"), "a reference is staged in the type of the key it names");
+    ok(has(sql.merge, "t.\"vendor_id\" = r0.\"id\""), "and joined by the id that it leads to");
+    ok(has(sql.merge, "r0.\"code\" = s.\"vendor_id\" AND r0.client = s.raw_client"), "within the client");
+    ok(has(sql.merge, "WHEN (s.\"vendor_id\" IS NOT NULL AND r0.\"id\" IS NULL) THEN 'r'"), "onMissing: reject");
+    ok(!has(sql.merge, "next_id"), "no ids are given");
+    ok(has(sql.merge, "s.\"rev\" < t.\"rev\""), "orderBy decides what is stale");
+    ok(has(sql.duplicates, "ORDER BY s.\"rev\" DESC NULLS LAST, s.raw_batch DESC"), "and which duplicate stays");
+    ok(!has(sql.merge, "pg_temp.arrived") && !has(sql.merge, "gone_at"), "nothing that it does not need");
+}
+
+static void test_tree(struct arena *a)
+{
+    struct merge_sql sql;
+    ok(!merge_sql_build(&sql, a, &set, 2, relations), "an entity that refers to itself");
+    ok(has(sql.merge_some, "THEN 'l'") && has(sql.merge_some, "DELETE FROM pg_temp.stage_2"), "is merged in rounds");
+    ok(!has(sql.merge, "THEN 'l'") && !has(sql.merge, "DELETE FROM"), "of which the last takes all");
+    ok(has(sql.merge, "SELECT j.raw_batch, j.raw_line, E'tree', E'parent', '', E'tree', j.k1::text"),
+       "what waits does so for the key, of no client where none is in it");
+}
+
+static void test_misfits(struct arena *a)
+{
+    struct merge_sql sql;
+    relations[1].n_columns = 2;
+    is(merge_sql_build(&sql, a, &set, 1, relations), "table dp.product has no column \"rev\"", "a missing column");
+    relations[1].n_columns = 0;
+    is(merge_sql_build(&sql, a, &set, 1, relations), "there is no table dp.product", "a missing table");
+    relations[1].n_columns = 3;
+    relations[0].n_columns = 2;
+    is(merge_sql_build(&sql, a, &set, 1, relations),
+       "table dp.vendor, which field \"vendor_id\" refers to, has no column \"code\"",
+       "a reference to a missing column");
+    relations[0].n_columns = ARRAY_SIZE(vendor_columns);
+}
+
+static void test_templates(struct arena *a)
+{
+    for (size_t i = 0; i < set.n; i++) {
+        struct merge_sql sql;
+        ok(!merge_sql_build(&sql, a, &set, i, relations), "%s", set.list[i].file);
+        const char *const all[] = {sql.create,     sql.copy,  sql.clear,
+                                   sql.duplicates, sql.merge, sql.merge_some ? sql.merge_some : ""};
+        bool filled = true;
+        for (size_t s = 0; s < ARRAY_SIZE(all); s++)
+            filled &= all[s] && !strstr(all[s], "${");
+        ok(filled, "%s: no template is left half filled", set.list[i].file);
+    }
+}
+
+int main(void)
+{
+    struct arena a;
+    arena_init(&a);
+    read_entities(&a);
+    if (!tap_failures) {
+        test_vendor(&a);
+        test_product(&a);
+        test_tree(&a);
+        test_quoting(&a);
+        test_misfits(&a);
+        test_templates(&a);
+    }
+    arena_release(&a);
+    return tap_done();
+}

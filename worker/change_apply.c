@@ -1,0 +1,196 @@
+#include "worker/change_apply.h"
+
+#include <unistd.h>
+
+#include "lib/log.h"
+#include "lib/settings.h"
+
+enum { TRIES = 30, FIRST_PAUSE_MS = 50, LONGEST_PAUSE_MS = 2000 };
+
+enum outcome { APPLIED, LOCKED, FAILED };
+
+static const struct change_file *file_of(const struct change_application *app)
+{
+    return &app->change->step[app->step];
+}
+
+/* Says where in the file an error stands. */
+static void tell_sql_failure(const struct change_file *f, PGconn *c, const PGresult *r)
+{
+    const char *position = PQresultErrorField(r, PG_DIAG_STATEMENT_POSITION);
+    long at = position ? strtol(position, NULL, 10) : 0;
+    int line = 1;
+    char doing[512];
+    /* the position counts characters, not bytes */
+    for (const char *p = f->sql; *p && at > 1; p++) {
+        line += *p == '\n';
+        at -= (*p & 0xc0) != 0x80;
+    }
+    if (position)
+        snprintf(doing, sizeof doing, "%s:%d", f->path, line);
+    else
+        snprintf(doing, sizeof doing, "%s", f->path);
+    pg_tell_failure(c, r, doing);
+}
+
+static enum outcome outcome_of(const PGresult *r)
+{
+    ExecStatusType status = PQresultStatus(r);
+    if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || status == PGRES_EMPTY_QUERY)
+        return APPLIED;
+    return strcmp(pg_sqlstate(r), "55P03") == 0 ? LOCKED : FAILED;
+}
+
+static enum outcome run_sql(const struct change_application *app)
+{
+    const struct change_file *f = file_of(app);
+    enum outcome outcome = APPLIED;
+    if (!PQsendQuery(app->c, f->sql)) {
+        pg_tell_failure(app->c, NULL, f->path);
+        return FAILED;
+    }
+    if (app->statements)
+        buf_reset(app->statements); /* this may be another try */
+    for (PGresult *r; (r = PQgetResult(app->c)); PQclear(r)) {
+        if (outcome != APPLIED)
+            continue;
+        outcome = outcome_of(r);
+        if (outcome == FAILED)
+            tell_sql_failure(f, app->c, r);
+        else if (outcome == APPLIED && app->statements)
+            buf_printf(app->statements, "  %s\n", PQcmdStatus(r));
+    }
+    return outcome;
+}
+
+/* Reading a view's text takes a lock on it and its tables, so this too may have to be tried again. */
+static enum outcome read_contracts(struct contract_set *set, struct arena *a, PGconn *c)
+{
+    const char *reader = ROLE_READER;
+    PGresult *r = PQexecParams(c, contract_catalog_sql, 1, NULL, &reader, NULL, NULL, 0);
+    enum outcome outcome = outcome_of(r);
+    if (outcome == FAILED)
+        pg_tell_failure(c, r, "reading the contracts from the catalog");
+    else if (outcome == APPLIED && contract_catalog_parse(set, a, r) < 0)
+        outcome = FAILED;
+    PQclear(r);
+    return outcome;
+}
+
+int change_judge_additive(const struct change_application *app, struct arena *a, const struct contract_set *lock,
+                          const struct contract_difference *d)
+{
+    bool breaks = d->rule->verdict == CONTRACT_BREAK;
+    if (!breaks && contract_difference_acknowledged(lock, a, d))
+        return 0;
+    log_error("%s: %s", file_of(app)->path, contract_difference_text(a, d));
+    return -1;
+}
+
+static int judge_all(const struct change_application *app, struct arena *a, const struct contract_set *lock,
+                     const struct contract_differences *d)
+{
+    int result = 0;
+    enum contract_verdict worst = CONTRACT_SAME;
+    for (size_t i = 0; i < d->n; i++) {
+        enum contract_verdict v = d->list[i].rule->verdict;
+        if (v >= CONTRACT_ACK && app->judge(app, a, lock, &d->list[i]) < 0) {
+            result = -1;
+            worst = v > worst ? v : worst;
+        }
+    }
+    if (result < 0)
+        log_error("%s: rolled back, since it would %s a live contract; nothing was changed", file_of(app)->path,
+                  worst == CONTRACT_BREAK ? "break" : "change the meaning of");
+    return result;
+}
+
+/* A COMMIT inside the file would end the transaction that makes a change all or nothing. */
+static const char *transaction_id(PGconn *c, struct arena *a)
+{
+    if (PQtransactionStatus(c) != PQTRANS_INTRANS)
+        return "";
+    PGresult *r = pg_query(c, "asking for the transaction", "SELECT pg_catalog.pg_current_xact_id()", 0, NULL);
+    const char *id = r ? arena_strdup(a, PQgetvalue(r, 0, 0)) : "";
+    PQclear(r);
+    return id;
+}
+
+static int finish(const struct change_application *app)
+{
+    const char *name = app->change->name;
+    if (app->dry)
+        return pg_run(app->c, "rolling back", "ROLLBACK", 0, NULL);
+    return change_record(app->c, app->change, app->step) < 0 ||
+                   pg_run(app->c, "telling the readers", "SELECT pg_catalog.pg_notify('oriel_contract', $1)", 1,
+                          &name) < 0 ||
+                   pg_run(app->c, file_of(app)->path, "COMMIT", 0, NULL) < 0
+               ? -1
+               : 0;
+}
+
+static enum outcome try_once(const struct change_application *app, struct arena *a, const struct contract_set *lock)
+{
+    struct contract_set before, now;
+    struct contract_differences d;
+    const struct change_file *f = file_of(app);
+    if (pg_run(app->c, f->path,
+               "BEGIN; SET LOCAL ROLE oriel_owner; SET LOCAL lock_timeout = '100ms'; SET LOCAL search_path = ''", 0,
+               NULL) < 0)
+        return FAILED;
+    const char *id = transaction_id(app->c, a);
+    enum outcome outcome = *id ? read_contracts(&before, a, app->c) : FAILED;
+    if (outcome == APPLIED)
+        outcome = run_sql(app);
+    if (outcome != APPLIED)
+        return outcome;
+    if (strcmp(id, transaction_id(app->c, a)) != 0) {
+        log_error(
+            "%s: ends its own transaction (BEGIN, COMMIT, ROLLBACK), so it cannot be applied as a whole or not at all; "
+            "take that out, and look at what it has done already",
+            f->path);
+        return FAILED;
+    }
+    outcome = read_contracts(&now, a, app->c);
+    if (outcome != APPLIED)
+        return outcome;
+    contract_compare(&d, a, &before, &now);
+    if (judge_all(app, a, lock, &d) < 0 || (app->look && app->look(app, a, &d) < 0) || finish(app) < 0)
+        return FAILED;
+    return APPLIED;
+}
+
+static void pause_before(int attempt)
+{
+    long ms = FIRST_PAUSE_MS;
+    while (attempt-- > 1 && ms < LONGEST_PAUSE_MS)
+        ms *= 2;
+    ms = (ms < LONGEST_PAUSE_MS ? ms : LONGEST_PAUSE_MS) / 2 + random() % (ms / 2 + 1); /* jitter: half to all of it */
+    nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000}, NULL);
+}
+
+int change_apply(const struct change_application *app)
+{
+    struct contract_set lock = {0};
+    struct arena a;
+    enum outcome outcome = LOCKED;
+    arena_init(&a);
+    srandom((unsigned)getpid());
+    if (access(app->lock_path, F_OK) == 0 && contract_lock_load(&lock, &a, app->lock_path) < 0)
+        outcome = FAILED;
+    for (int i = 1; i <= TRIES && outcome == LOCKED; i++) {
+        outcome = try_once(app, &a, &lock);
+        if (outcome != APPLIED && PQtransactionStatus(app->c) != PQTRANS_IDLE &&
+            pg_run(app->c, "rolling back", "ROLLBACK", 0, NULL) < 0)
+            outcome = FAILED;
+        if (outcome == LOCKED && i < TRIES)
+            pause_before(i);
+    }
+    arena_release(&a);
+    if (outcome == LOCKED)
+        log_error(
+            "%s: a lock that it needs was held through %d tries of 100 ms each; nothing was changed. What to do: see "
+            "in pg_stat_activity who holds a transaction open, and run it again",
+            file_of(app)->path, TRIES);
+    return outcome == APPLIED ? 0 : -1;
+}

@@ -1,0 +1,73 @@
+#include "worker/change_plan.h"
+
+#include "worker/change_apply.h"
+#include "worker/reader_lease.h"
+
+static int allow(const struct change_application *app, struct arena *a, const struct contract_set *lock,
+                 const struct contract_difference *d)
+{
+    (void)app, (void)a, (void)lock, (void)d; /* look() prints them all, whatever they weigh */
+    return 0;
+}
+
+static int print_locks(PGconn *c)
+{
+    PGresult *r = pg_query(c, "asking for the locks",
+                           "SELECT n.nspname || '.' || k.relname, l.mode FROM pg_catalog.pg_locks l"
+                           "  JOIN pg_catalog.pg_class k ON k.oid = l.relation"
+                           "  JOIN pg_catalog.pg_namespace n ON n.oid = k.relnamespace"
+                           " WHERE l.pid = pg_catalog.pg_backend_pid() AND n.nspname NOT IN ('pg_catalog', 'pg_toast')"
+                           "   AND k.relkind IN ('r', 'p', 'v', 'm', 'f') ORDER BY 1, 2",
+                           0, NULL);
+    if (!r)
+        return -1;
+    printf("locks:\n");
+    for (int i = 0; i < PQntuples(r); i++)
+        printf("  %-40s %s\n", PQgetvalue(r, i, 0), PQgetvalue(r, i, 1));
+    PQclear(r);
+    return 0;
+}
+
+static int print_readers(PGconn *c, struct arena *a, const char *view)
+{
+    struct reader_leases leases;
+    if (reader_leases_read(&leases, a, c, view) < 0)
+        return -1;
+    for (size_t i = 0; i < leases.n; i++)
+        printf("        read by %s (%s, pid %s)\n", leases.list[i].application, leases.list[i].address,
+               leases.list[i].pid);
+    return 0;
+}
+
+static int look(const struct change_application *app, struct arena *a, const struct contract_differences *d)
+{
+    printf("%s\nstatements:\n%s", app->change->name, buf_str(app->statements));
+    if (print_locks(app->c) < 0)
+        return -1;
+    printf("contracts:%s\n", d->n ? "" : " no difference");
+    for (size_t i = 0; i < d->n; i++) {
+        const struct contract_difference *k = &d->list[i];
+        printf("  %-5s %s\n", contract_verdict_names[k->rule->verdict], contract_difference_text(a, k));
+        bool last = i + 1 == d->n || strcmp(d->list[i + 1].view, k->view) != 0;
+        if (last && print_readers(app->c, a, k->view) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int change_plan(const struct change *change, PGconn *c, const char *lock_path)
+{
+    struct buf statements;
+    struct change_application app = {.c = c,
+                                     .change = change,
+                                     .step = STEP_EXPAND,
+                                     .lock_path = lock_path,
+                                     .judge = allow,
+                                     .look = look,
+                                     .statements = &statements,
+                                     .dry = true};
+    buf_init(&statements, 1 << 20);
+    int result = change_apply(&app);
+    buf_release(&statements);
+    return result;
+}

@@ -1,0 +1,12 @@
+/*
+ * The plan: what an expand would do, shown by doing it in a transaction that is rolled back.
+ */
+#ifndef ORIEL_CHANGE_PLAN_H
+#define ORIEL_CHANGE_PLAN_H
+
+#include "worker/change.h"
+
+/* Prints statements, the locks they took, the contracts' differences and the readers of each contract that differs. */
+int change_plan(const struct change *change, PGconn *c, const char *lock_path) must_check;
+
+#endif

@@ -1,0 +1,183 @@
+#include "worker/change_removal.h"
+
+#include "lib/lease.h"
+#include "lib/log.h"
+#include "worker/reader_lease.h"
+
+static bool removes(const struct contract_difference *d)
+{
+    return strcmp(d->rule->name, "contract_removed") == 0;
+}
+
+/* For the dry run, which only looks; what it finds is judged when it is done for good. */
+static int allow_all(const struct change_application *app, struct arena *a, const struct contract_set *lock,
+                     const struct contract_difference *d)
+{
+    (void)app, (void)a, (void)lock, (void)d;
+    return 0;
+}
+
+struct finding {
+    struct arena *arena; /* outlives the application */
+    const char **views;
+    size_t n;
+};
+
+static int collect(const struct change_application *app, struct arena *a, const struct contract_differences *d)
+{
+    struct finding *finding = app->context;
+    (void)a;
+    finding->views = arena_array(finding->arena, d->n + 1, sizeof *finding->views);
+    for (size_t i = 0; i < d->n; i++)
+        if (removes(&d->list[i]))
+            finding->views[finding->n++] = arena_strdup(finding->arena, d->list[i].view);
+    return 0;
+}
+
+int change_removes(const struct change *change, PGconn *c, struct arena *a, const char *lock_path,
+                   const char *const **views)
+{
+    struct finding finding = {.arena = a};
+    struct change_application app = {.c = c,
+                                     .change = change,
+                                     .step = STEP_CONTRACT,
+                                     .lock_path = lock_path,
+                                     .judge = allow_all,
+                                     .look = collect,
+                                     .dry = true,
+                                     .context = &finding};
+    if (!change->step[STEP_CONTRACT].sql) {
+        log_error("%s does not exist, so the change takes nothing away", change->step[STEP_CONTRACT].path);
+        return -1;
+    }
+    if (change_apply(&app) < 0)
+        return -1;
+    *views = finding.views;
+    return 0;
+}
+
+/* What must have been done before contract, whatever it takes away. */
+static int check_steps(const struct change *change, bool removes_contract)
+{
+    const struct {
+        bool needed;
+        enum change_step step;
+        const char *text;
+    } needs[] = {
+        {true, STEP_EXPAND, "it is not expanded"},
+        {change->step[STEP_FILL].sql, STEP_FILL, "its fill is not done"},
+        {change->step[STEP_FILL].sql || change->step[STEP_PROVE].sql, STEP_PROVE, "it is not proven"},
+        {removes_contract, STEP_BROWNOUT, "no brown-out was done"},
+    };
+    int result = 0;
+    for (size_t i = 0; i < ARRAY_SIZE(needs); i++)
+        if (needs[i].needed && !change->step[needs[i].step].applied_at) {
+            log_error("%s: refused: %s; run `oriel change %s %s`", change->name, needs[i].text,
+                      change_step_names[needs[i].step], change->name);
+            result = -1;
+        }
+    return result;
+}
+
+static int check_sunset(const struct change *change, const struct contract_set *now, const char *view)
+{
+    const struct contract *k = contract_find_view(now, view);
+    char today[11];
+    time_t t = time(NULL);
+    struct tm tm;
+    gmtime_r(&t, &tm);
+    strftime(today, sizeof today, "%Y-%m-%d", &tm);
+    if (k && k->sunset && strcmp(k->sunset, today) <= 0)
+        return 0;
+    log_error("%s: refused: %s %s%s", change->name, view,
+              k && k->sunset ? "has its sunset still ahead, on "
+                             : "has no sunset; declare @sunset in its comment, so that readers know the day",
+              k && k->sunset ? k->sunset : "");
+    return -1;
+}
+
+static int check_leases(const char *change, PGconn *c, struct arena *a, const char *view)
+{
+    struct reader_leases leases;
+    if (reader_leases_read(&leases, a, c, view) < 0)
+        return -1;
+    for (size_t i = 0; i < leases.n; i++)
+        log_error("%s: refused: %s is read by \"%s\" (%s, since %s, pid %s)", change, view, leases.list[i].application,
+                  leases.list[i].address, leases.list[i].since, leases.list[i].pid);
+    return leases.n ? -1 : 0;
+}
+
+/* Inside the transaction, after the DDL: nobody holds a lease, and until COMMIT nobody can take one. Tries, never
+ * waits: a waiting request would keep new readers from their leases. */
+static int take_lease(const struct change_application *app, struct arena *a, const char *view)
+{
+    PGresult *r = pg_query(app->c, "taking the contract's lease",
+                           "SELECT pg_catalog.pg_try_advisory_xact_lock(" LEASE_KEY("$1::text") ")", 1, &view);
+    bool mine = r && PQgetvalue(r, 0, 0)[0] == 't';
+    bool asked = r;
+    PQclear(r);
+    if (mine)
+        return 0;
+    if (asked && check_leases(app->change->name, app->c, a, view) == 0)
+        log_error("%s: refused: a reader took a lease on %s just now; look with `oriel readers`", app->change->name,
+                  view);
+    return -1;
+}
+
+static int judge_removal(const struct change_application *app, struct arena *a, const struct contract_set *lock,
+                         const struct contract_difference *d)
+{
+    return removes(d) ? take_lease(app, a, d->view) : change_judge_additive(app, a, lock, d);
+}
+
+int change_contract(const struct change *change, PGconn *c, struct arena *a, const char *lock_path,
+                    const struct contract_set *rollback)
+{
+    const char *const *views;
+    struct contract_set now;
+    if (change->step[STEP_CONTRACT].applied_at) {
+        printf("%s was contracted already\n", change->name);
+        return 0;
+    }
+    if (!change->step[STEP_EXPAND].applied_at)
+        return check_steps(change, false);
+    if (change_removes(change, c, a, lock_path, &views) < 0 || contract_catalog_read(&now, a, c) < 0)
+        return -1;
+    int result = check_steps(change, *views);
+    for (size_t i = 0; views[i]; i++) {
+        result |= check_sunset(change, &now, views[i]) | check_leases(change->name, c, a, views[i]);
+        if (rollback && contract_find_view(rollback, views[i])) {
+            log_error("%s: refused: the release that one would roll back to still reads %s", change->name, views[i]);
+            result = -1;
+        }
+    }
+    struct change_application app = {
+        .c = c, .change = change, .step = STEP_CONTRACT, .lock_path = lock_path, .judge = judge_removal};
+    if (result < 0 || change_apply(&app) < 0)
+        return -1;
+    printf("contracted %s\n", change->name);
+    return 0;
+}
+
+int change_revert(const struct change *change, PGconn *c, const char *lock_path)
+{
+    struct change_application app = {
+        .c = c, .change = change, .step = STEP_REVERT, .lock_path = lock_path, .judge = judge_removal};
+    if (!change->step[STEP_REVERT].sql) {
+        log_error("%s does not exist, so the change cannot be undone", change->step[STEP_REVERT].path);
+        return -1;
+    }
+    if (change->step[STEP_CONTRACT].applied_at) {
+        log_error("%s: refused: contract has run (%s), and what it dropped is gone; undo it with a new change",
+                  change->name, change->step[STEP_CONTRACT].applied_at);
+        return -1;
+    }
+    if (!change->step[STEP_EXPAND].applied_at) {
+        printf("%s was not expanded\n", change->name);
+        return 0;
+    }
+    if (change_apply(&app) < 0)
+        return -1;
+    printf("reverted %s\n", change->name);
+    return 0;
+}

@@ -1,0 +1,265 @@
+/*
+ * oriel contract: the lock file, written from the database, held against it, or compared with another one.
+ *
+ * lock, check and diff end with the worst verdict as exit code: 0 no difference, 1 compatible, 2 needs acknowledgement,
+ * 3 breaking. `lock` ends with 0 when it has written the file. Mistakes of configuration are exit code 2 as everywhere.
+ */
+#include <getopt.h>
+#include <unistd.h>
+
+#include "lib/contract_diff.h"
+#include "lib/log.h"
+#include "worker/command.h"
+#include "worker/contract_lint.h"
+
+enum { LARGEST_LOCK = 64 << 20, CANNOT_TELL = CONTRACT_BREAK + 1 };
+
+struct asking {
+    struct command_context *context;
+    struct arena *arena;
+    const char *lock_path;
+    const char *reason; /* --ack */
+    bool json;
+    const char *const *arguments; /* behind the action, NULL-terminated */
+};
+
+/* A contract that is gone after its sunset was removed as announced. */
+static bool retired(const struct contract_set *lock, const struct contract_difference *d)
+{
+    char today[11];
+    time_t now = time(NULL);
+    struct tm tm;
+    gmtime_r(&now, &tm);
+    strftime(today, sizeof today, "%Y-%m-%d", &tm);
+    const struct contract *c = contract_find_view(lock, d->view);
+    return strcmp(d->rule->name, "contract_removed") == 0 && c && c->sunset && strcmp(c->sunset, today) <= 0;
+}
+
+static void put_json_member(struct buf *b, const char *key, const char *value)
+{
+    buf_printf(b, ", \"%s\": ", key);
+    if (value)
+        buf_json_string(b, value, strlen(value));
+    else
+        buf_puts(b, "null");
+}
+
+static void print_json(struct arena *a, const struct contract_differences *d)
+{
+    struct buf b;
+    buf_init(&b, SIZE_MAX / 2);
+    buf_putc(&b, '[');
+    for (size_t i = 0; i < d->n; i++) {
+        const struct contract_difference *difference = &d->list[i];
+        buf_printf(&b, "%s\n  {\"verdict\": \"%s\", \"rule\": \"%s\"", i ? "," : "",
+                   contract_verdict_names[difference->rule->verdict], difference->rule->name);
+        put_json_member(&b, "contract", difference->view);
+        put_json_member(&b, "column", difference->column);
+        put_json_member(&b, "before", difference->before);
+        put_json_member(&b, "after", difference->after);
+        put_json_member(&b, "why", difference->rule->why);
+        put_json_member(&b, "instead", *difference->rule->instead ? difference->rule->instead : NULL);
+        put_json_member(&b, "fingerprint", contract_difference_fingerprint(a, difference));
+        buf_putc(&b, '}');
+    }
+    buf_puts(&b, d->n ? "\n]\n" : "]\n");
+    fwrite(b.data, 1, b.len, stdout);
+    buf_release(&b);
+}
+
+static enum contract_verdict verdict_of(const struct contract_set *lock, const struct contract_difference *d)
+{
+    return retired(lock, d) ? CONTRACT_OK : d->rule->verdict;
+}
+
+/* Prints every difference; returns the worst verdict. */
+static enum contract_verdict tell(const struct asking *q, const struct contract_set *lock,
+                                  const struct contract_differences *d)
+{
+    enum contract_verdict worst = CONTRACT_SAME;
+    if (q->json)
+        print_json(q->arena, d);
+    for (size_t i = 0; i < d->n; i++) {
+        enum contract_verdict v = verdict_of(lock, &d->list[i]);
+        if (!q->json)
+            printf("%-5s %s\n", contract_verdict_names[v], contract_difference_text(q->arena, &d->list[i]));
+        worst = v > worst ? v : worst;
+    }
+    return worst;
+}
+
+/* Tombstones: those of the old lock file, and what has gone since. */
+static void bury(struct contract_set *found, struct arena *a, const struct contract_set *lock)
+{
+    size_t n = 0;
+    while (lock->tombstones && lock->tombstones[n])
+        n++;
+    const char **all = arena_array(a, n + lock->n + 1, sizeof *all);
+    for (size_t i = 0; i < n; i++)
+        all[i] = lock->tombstones[i];
+    for (size_t i = 0; i < lock->n; i++)
+        if (!contract_find_view(found, lock->contracts[i].view))
+            all[n++] = lock->contracts[i].view;
+    found->tombstones = all;
+}
+
+/* The old acknowledgements of contracts that still are, and a line for each change of meaning that is new. */
+static void acknowledge(struct contract_set *found, const struct asking *q, const struct contract_set *lock,
+                        const struct contract_differences *d)
+{
+    found->acknowledged = arena_array(q->arena, lock->n_acknowledged + d->n, sizeof *found->acknowledged);
+    for (size_t i = 0; i < lock->n_acknowledged; i++)
+        if (contract_find_view(found, lock->acknowledged[i].contract))
+            found->acknowledged[found->n_acknowledged++] = lock->acknowledged[i];
+    for (size_t i = 0; i < d->n; i++)
+        if (d->list[i].rule->verdict == CONTRACT_ACK && !contract_difference_acknowledged(lock, q->arena, &d->list[i]))
+            found->acknowledged[found->n_acknowledged++] = (struct contract_acknowledgement){
+                .fingerprint = contract_difference_fingerprint(q->arena, &d->list[i]),
+                .contract = d->list[i].view,
+                .rule = d->list[i].rule->name,
+                .reason = q->reason,
+            };
+}
+
+/* Written beside and renamed: whoever reads the lock file sees the old one or the new one. */
+static int write_file(struct arena *a, const char *path, const struct buf *text)
+{
+    const char *beside = arena_printf(a, "%s.new", path);
+    FILE *f = fopen(beside, "we");
+    if (!f) {
+        log_errno("cannot write %s", beside);
+        return -1;
+    }
+    bool good = fwrite(text->data, 1, text->len, f) == text->len;
+    good = fclose(f) == 0 && good;
+    if (good && rename(beside, path) == 0)
+        return 0;
+    log_errno("cannot write %s", path);
+    unlink(beside);
+    return -1;
+}
+
+static int read_database(const struct asking *q, struct contract_set *found)
+{
+    PGconn *c = command_connect(q->context);
+    int result = c ? contract_catalog_read(found, q->arena, c) : -1;
+    PQfinish(c);
+    return result;
+}
+
+static int action_lock(const struct asking *q)
+{
+    struct contract_set lock = {0}, found;
+    struct contract_differences d;
+    struct buf text;
+    if (access(q->lock_path, F_OK) == 0 && contract_lock_load(&lock, q->arena, q->lock_path) < 0)
+        return EXIT_USAGE;
+    if (read_database(q, &found) < 0)
+        return EXIT_FAILED;
+    if (contract_lint(&found) < 0)
+        return CONTRACT_BREAK;
+    contract_compare(&d, q->arena, &lock, &found);
+    enum contract_verdict worst = tell(q, &lock, &d);
+    if (worst == CONTRACT_BREAK) {
+        log_error(
+            "%s was not written: what readers were promised would be broken. What to do: undo it in the database, or, "
+            "if nobody has ever read the contract, take it out of the lock file by hand",
+            q->lock_path);
+        return CONTRACT_BREAK;
+    }
+    if (worst == CONTRACT_ACK && !q->reason) {
+        log_error(
+            "%s was not written: the meaning of a contract would change. What to do: if that is wanted, say so with "
+            "`oriel contract lock --ack \"why\"`; the reason goes into the lock file",
+            q->lock_path);
+        return CONTRACT_ACK;
+    }
+    bury(&found, q->arena, &lock);
+    acknowledge(&found, q, &lock, &d);
+    buf_init(&text, LARGEST_LOCK);
+    contract_lock_print(&found, &text);
+    int result = text.failed ? -1 : write_file(q->arena, q->lock_path, &text);
+    buf_release(&text);
+    if (result < 0)
+        return EXIT_FAILED;
+    if (!q->json)
+        printf("%s holds %zu contracts\n", q->lock_path, found.n);
+    return EXIT_OK;
+}
+
+static int action_check(const struct asking *q)
+{
+    struct contract_set lock, found;
+    struct contract_differences d;
+    if (contract_lock_load(&lock, q->arena, q->lock_path) < 0)
+        return EXIT_USAGE;
+    if (read_database(q, &found) < 0)
+        return CANNOT_TELL;
+    int wrong = contract_lint(&found);
+    contract_compare(&d, q->arena, &lock, &found);
+    enum contract_verdict worst = tell(q, &lock, &d);
+    if (worst == CONTRACT_SAME && wrong == 0 && !q->json)
+        printf("the database holds the %zu contracts of %s\n", lock.n, q->lock_path);
+    return wrong < 0 ? CONTRACT_BREAK : (int)worst;
+}
+
+static int action_diff(const struct asking *q)
+{
+    struct contract_set old, new;
+    struct contract_differences d;
+    if (!q->arguments[0])
+        return command_usage("contract diff", "the older lock file was expected, and perhaps the newer one");
+    const char *newer = q->arguments[1] ? q->arguments[1] : q->lock_path;
+    if (contract_lock_load(&old, q->arena, q->arguments[0]) < 0 || contract_lock_load(&new, q->arena, newer) < 0)
+        return EXIT_USAGE;
+    contract_compare(&d, q->arena, &old, &new);
+    return (int)tell(q, &old, &d);
+}
+
+static int action_show(const struct asking *q)
+{
+    struct contract_set lock;
+    if (contract_lock_load(&lock, q->arena, q->lock_path) < 0)
+        return EXIT_USAGE;
+    for (size_t i = 0; i < lock.n; i++) {
+        const struct contract *c = &lock.contracts[i];
+        printf("%s%s@%d: %s%s%s%s\n", i ? "\n" : "", c->entity, c->version, c->comment ? c->comment : "",
+               c->deprecated ? " Deprecated." : "", c->sunset ? " Sunset " : "", c->sunset ? c->sunset : "");
+        for (size_t k = 0; k < c->n_columns; k++) {
+            const struct contract_column *col = &c->columns[k];
+            printf("  %-20s %-26s %-8s %s\n", col->name, col->type, col->not_null ? "not null" : "",
+                   col->comment ? col->comment : "");
+        }
+    }
+    return EXIT_OK;
+}
+
+static const struct {
+    const char *name;
+    int (*run)(const struct asking *q);
+    int max_arguments;
+} actions[] = {
+    {"check", action_check, 0}, {"diff", action_diff, 2}, {"lock", action_lock, 0}, {"show", action_show, 0}};
+
+int cmd_contract(struct command_context *context, int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"ack", required_argument, NULL, 'a'}, {"json", no_argument, NULL, 'j'}, {0}};
+    struct asking q = {.context = context, .arena = &context->arena, .lock_path = context->settings.lock};
+    for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        if (o == 'a')
+            q.reason = optarg;
+        else if (o == 'j')
+            q.json = true;
+        else
+            return EXIT_USAGE;
+    }
+    if (q.reason && !*q.reason)
+        return command_usage("contract", "--ack wants a reason that a reviewer understands");
+    q.arguments = (const char *const *)argv + optind + (optind < argc);
+    for (size_t i = 0; optind < argc && i < ARRAY_SIZE(actions); i++)
+        if (strcmp(actions[i].name, argv[optind]) == 0)
+            return argc - optind - 1 > actions[i].max_arguments ? command_usage("contract", "too many arguments")
+                                                                : actions[i].run(&q);
+    return command_usage("contract", "check, diff, lock or show was expected");
+}

@@ -1,0 +1,164 @@
+/*
+ * oriel rejects [--source S] [--entity E] [--reason R] [--json]: what could not be taken, summed up with an example
+ * each. oriel rejects show BATCH LINE [--json]: one record as it came, and all that was said of it.
+ */
+#include <getopt.h>
+
+#include "lib/log.h"
+#include "lib/text.h"
+#include "worker/command.h"
+#include "worker/table.h"
+
+enum { LARGEST_OUTPUT = 64 << 20 };
+
+static const char list_sql[] =
+    "WITH summed AS (\n"
+    "    SELECT b.source, r.entity, r.field, r.rule, r.reason, r.action, pg_catalog.count(*) AS n,\n"
+    "           pg_catalog.min(r.id) AS first\n"
+    "    FROM raw.reject r JOIN raw.batch b ON b.id = r.batch\n"
+    "    WHERE ($1::text IS NULL OR b.source = $1) AND ($2::text IS NULL OR r.entity = $2)\n"
+    "      AND ($3::text IS NULL OR r.reason = $3)\n"
+    "    GROUP BY b.source, r.entity, r.field, r.rule, r.reason, r.action)\n"
+    "SELECT s.source, s.entity, s.field, s.reason, s.rule, s.action, s.n, e.batch, e.line, e.value AS example,\n"
+    "       e.message\n"
+    "FROM summed s JOIN raw.reject e ON e.id = s.first\n"
+    "ORDER BY s.source, s.entity, s.n DESC, s.reason, s.field, s.rule";
+enum { LIST_COLUMNS = 10 }; /* the message is for --json */
+
+static const char record_sql[] =
+    "SELECT r.source, r.client, r.delivery AS file, r.record, r.batch, r.line,\n"
+    "       pg_catalog.to_char(r.received_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') AS received_at,\n"
+    "       r.text\n"
+    "FROM raw.record r WHERE r.batch = $1::bigint AND r.line = $2::integer";
+static const char reasons_sql[] = "SELECT entity, field, reason, rule, action, value, message FROM raw.reject\n"
+                                  "WHERE batch = $1::bigint AND line = $2::integer ORDER BY id";
+static const char waits_sql[] = "SELECT entity, field, target AS waits_for, key FROM raw.parked\n"
+                                "WHERE batch = $1::bigint AND line = $2::integer ORDER BY entity, field";
+
+static void print(struct buf *out)
+{
+    printf("%s", buf_str(out));
+    buf_release(out);
+}
+
+static int list(PGconn *c, const char *const filters[3], bool json)
+{
+    PGresult *r = pg_query(c, "summing rejects up", list_sql, 3, filters);
+    if (!r)
+        return EXIT_FAILED;
+    struct buf out;
+    buf_init(&out, LARGEST_OUTPUT);
+    if (json) {
+        table_print_json(&out, r);
+        buf_putc(&out, '\n');
+    } else if (!PQntuples(r))
+        buf_puts(&out, "Nothing was rejected.\n");
+    else {
+        table_print(&out, r, LIST_COLUMNS);
+        buf_puts(&out, "\n`oriel rejects show BATCH LINE` shows a record as it came.\n");
+    }
+    print(&out);
+    PQclear(r);
+    return EXIT_OK;
+}
+
+static void put_record(struct buf *out, const PGresult *record, const PGresult *reasons, const PGresult *waits)
+{
+    buf_printf(out, "%s, record %s (client %s, batch %s, line %s, received %s)\n\n",
+               PQgetisnull(record, 0, 2) ? PQgetvalue(record, 0, 0) : PQgetvalue(record, 0, 2),
+               PQgetvalue(record, 0, 3), PQgetvalue(record, 0, 1), PQgetvalue(record, 0, 4), PQgetvalue(record, 0, 5),
+               PQgetvalue(record, 0, 6));
+    /* the client's text: a terminal must not take orders from it */
+    for (const char *p = PQgetvalue(record, 0, 7); *p; p++)
+        buf_putc(out, ((unsigned char)*p < 0x20 && *p != '\n' && *p != '\t') || *p == 0x7f ? '?' : *p);
+    buf_puts(out, "\n");
+    const PGresult *tables[] = {reasons, waits};
+    for (size_t i = 0; i < ARRAY_SIZE(tables); i++)
+        if (PQntuples(tables[i])) {
+            buf_putc(out, '\n');
+            table_print(out, tables[i], i ? PQnfields(tables[i]) : PQnfields(tables[i]) - 1);
+        }
+    for (int row = 0; row < PQntuples(reasons); row++)
+        if (!PQgetisnull(reasons, row, 6))
+            buf_printf(out, "%s%s: %s\n", row ? "" : "\n", PQgetvalue(reasons, row, 0), PQgetvalue(reasons, row, 6));
+    if (!PQntuples(reasons) && !PQntuples(waits))
+        buf_puts(out, "\nNothing was said of it: it was taken.\n");
+}
+
+static void put_record_json(struct buf *out, const PGresult *record, const PGresult *reasons, const PGresult *waits)
+{
+    static const char *const names[] = {"{\"record\": ", ",\n\"reasons\": ", ",\n\"waits\": "};
+    const PGresult *results[] = {record, reasons, waits};
+    for (size_t i = 0; i < ARRAY_SIZE(results); i++) {
+        buf_puts(out, names[i]);
+        table_print_json(out, results[i]);
+    }
+    buf_puts(out, "}\n");
+}
+
+static int show(PGconn *c, const char *const at[2], bool json)
+{
+    static const char doing[] = "reading a record";
+    PGresult *record = pg_query(c, doing, record_sql, 2, at);
+    PGresult *reasons = record ? pg_query(c, doing, reasons_sql, 2, at) : NULL;
+    PGresult *waits = reasons ? pg_query(c, doing, waits_sql, 2, at) : NULL;
+    int code = EXIT_FAILED;
+    if (waits && !PQntuples(record))
+        log_error("there is no record %s in batch %s", at[1], at[0]);
+    else if (waits) {
+        struct buf out;
+        buf_init(&out, LARGEST_OUTPUT);
+        (json ? put_record_json : put_record)(&out, record, reasons, waits);
+        print(&out);
+        code = EXIT_OK;
+    }
+    PQclear(record);
+    PQclear(reasons);
+    PQclear(waits);
+    return code;
+}
+
+static int check_show(int argc, char **argv)
+{
+    long long n;
+    if (argc != 3 || strcmp(argv[0], "show") != 0)
+        return command_usage("rejects", "expected nothing, or: show BATCH LINE");
+    if (text_integer(argv[1], 1, INT64_MAX, &n) < 0)
+        return command_usage("rejects show", "\"%s\" is not the number of a batch", argv[1]);
+    if (text_integer(argv[2], 1, INT32_MAX, &n) < 0)
+        return command_usage("rejects show", "\"%s\" is not the number of a record in a batch", argv[2]);
+    return EXIT_OK;
+}
+
+int cmd_rejects(struct command_context *context, int argc, char **argv)
+{
+    static const struct option options[] = {{"source", required_argument, NULL, 's'},
+                                            {"entity", required_argument, NULL, 'e'},
+                                            {"reason", required_argument, NULL, 'r'},
+                                            {"json", no_argument, NULL, 'j'},
+                                            {0}};
+    const char *filters[3] = {NULL};
+    bool json = false;
+    for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        if (o == 's')
+            filters[0] = optarg;
+        else if (o == 'e')
+            filters[1] = optarg;
+        else if (o == 'r')
+            filters[2] = optarg;
+        else if (o == 'j')
+            json = true;
+        else
+            return EXIT_USAGE;
+    }
+    bool is_show = optind < argc;
+    if (is_show && check_show(argc - optind, argv + optind) != EXIT_OK)
+        return EXIT_USAGE;
+    PGconn *c = command_connect(context);
+    if (!c)
+        return EXIT_FAILED;
+    int code =
+        is_show ? show(c, (const char *const[]){argv[optind + 1], argv[optind + 2]}, json) : list(c, filters, json);
+    PQfinish(c);
+    return code;
+}

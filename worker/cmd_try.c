@@ -1,0 +1,195 @@
+/*
+ * oriel try: what would happen to the records of a file. Reads configuration and the file, nothing else.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/log.h"
+#include "lib/text.h"
+#include "worker/command.h"
+#include "worker/entity_load.h"
+#include "worker/reader.h"
+#include "worker/try_report.h"
+
+static const char manual[] =
+    "usage: oriel try [--source NAME] [--limit N] [--json] ENTITY FILE\n\n"
+    "Cleans every record of FILE with the entity file ENTITY (a name, or a path) and prints what would happen: rows,\n"
+    "rejected records with every reason, and a summary. Needs no database and changes nothing.\n\n"
+    "  --source NAME  read FILE as that source file says. Without it: as the one source file that lists ENTITY,\n"
+    "                 else by the file's name (.ndjson .jsonl .json .csv .tsv)\n"
+    "  --limit N      show the first N rows and the first N rejected records (20); the summary counts all\n"
+    "  --json         one JSON object a line; the last is the summary\n\n"
+    "Exit code: 0 also when records are rejected; 1 when FILE cannot be read; 2 for mistakes in the configuration.\n";
+
+struct options {
+    const char *source, *entity, *file;
+    long long limit;
+    bool json;
+};
+
+/* -1 when all was read; else the exit code. */
+static int read_options(struct options *o, int argc, char **argv)
+{
+    static const struct option table[] = {{"source", required_argument, NULL, 's'},
+                                          {"limit", required_argument, NULL, 'l'},
+                                          {"json", no_argument, NULL, 'j'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {0}};
+    *o = (struct options){.limit = 20};
+    for (int c; (c = getopt_long(argc, argv, "s:l:jh", table, NULL)) != -1;) {
+        switch (c) {
+        case 's':
+            o->source = optarg;
+            break;
+        case 'l':
+            if (text_integer(optarg, 0, INT32_MAX, &o->limit) < 0)
+                return command_usage("try", "--limit takes a whole number, not \"%s\"", optarg);
+            break;
+        case 'j':
+            o->json = true;
+            break;
+        case 'h':
+            fputs(manual, stdout);
+            return EXIT_OK;
+        default:
+            return EXIT_USAGE;
+        }
+    }
+    if (argc - optind != 2)
+        return command_usage("try", "an entity file and a file of records are needed: oriel try ENTITY FILE");
+    o->entity = argv[optind];
+    o->file = argv[optind + 1];
+    return -1;
+}
+
+static const struct entity *load_entity(struct command_context *context, const char *name)
+{
+    struct arena *a = &context->arena;
+    size_t n = strlen(name);
+    bool is_path = strchr(name, '/') || (n > 5 && strcmp(name + n - 5, ".json") == 0);
+    const struct cfg *c = cfg_open(a, is_path ? name : arena_printf(a, "%s/%s.json", context->settings.entities, name));
+    return c ? entity_load(a, c) : NULL;
+}
+
+static int is_source_file(const struct dirent *d)
+{
+    size_t n = strlen(d->d_name);
+    return d->d_name[0] != '.' && n > 5 && strcmp(d->d_name + n - 5, ".json") == 0;
+}
+
+static bool lists(const struct cfg *source, const char *entity)
+{
+    for (const char *const *name = cfg_strings(source, "entities", NULL); *name; name++)
+        if (strcmp(*name, entity) == 0)
+            return true;
+    return false;
+}
+
+/* Counts the source files that list the entity; *found gets the last of them. -1 after messages. */
+static int find_sources(struct command_context *context, const char *entity, const struct cfg **found)
+{
+    struct dirent **names;
+    int n = scandir(context->settings.sources, &names, is_source_file, NULL), matches = 0;
+    if (n < 0)
+        return 0; /* without sources the file's name has to do */
+    for (int i = 0; i < n; i++) {
+        const struct cfg *c = cfg_open(
+            &context->arena, arena_printf(&context->arena, "%s/%s", context->settings.sources, names[i]->d_name));
+        if (!c)
+            matches = -1;
+        else if (matches >= 0 && lists(c, entity)) {
+            *found = c;
+            matches++;
+        }
+        free(names[i]);
+    }
+    free(names);
+    return matches;
+}
+
+/* How the file is to be read. -1 after messages. */
+static int find_format(struct command_context *context, const struct options *o, const struct entity *e,
+                       struct format *f)
+{
+    const struct cfg *source = NULL;
+    int matches = 1;
+    if (o->source)
+        source = cfg_open(&context->arena,
+                          arena_printf(&context->arena, "%s/%s.json", context->settings.sources, o->source));
+    else
+        matches = find_sources(context, e->file, &source);
+    if (matches < 0 || (o->source && !source))
+        return -1;
+    if (matches == 1) {
+        format_load(f, source);
+        return cfg_failed(source) ? -1 : 0;
+    }
+    if (format_from_name(f, o->file) == 0)
+        return 0;
+    log_error("%s: its name does not tell how it is to be read, and %s; say --source NAME", o->file,
+              matches ? "several source files list this entity" : "no source file lists this entity");
+    return -1;
+}
+
+static void report(struct try_report *r, const struct entity *e, const struct record *record, struct arena *a)
+{
+    struct cleaned cleaned = {.rejected = true, .n_reasons = 1};
+    if (record->problem) {
+        cleaned.reasons = arena_alloc(a, sizeof *cleaned.reasons);
+        cleaned.reasons[0] = *record->problem;
+    } else
+        clean_document(e, &record->document, a, &cleaned);
+    try_report_record(r, &cleaned);
+}
+
+static int try_records(struct reader *reader, const struct entity *e, struct try_report *r)
+{
+    struct arena a;
+    struct record record;
+    int got;
+    arena_init(&a);
+    while ((got = reader_next(reader, &a, &record)) > 0) {
+        report(r, e, &record, &a);
+        arena_reset(&a);
+    }
+    arena_release(&a);
+    if (got == 0)
+        try_report_summary(r);
+    return got;
+}
+
+static int try_file(const struct options *o, const struct entity *e, const struct format *f)
+{
+    struct try_report r;
+    int result = -1, fd = open(o->file, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        log_errno("cannot read %s", o->file);
+        return EXIT_FAILED;
+    }
+    struct reader *reader = reader_open(f, fd, o->file, 0, NULL, 0);
+    try_report_init(&r, e, stdout, o->json, o->limit);
+    if (reader)
+        result = try_records(reader, e, &r);
+    try_report_release(&r);
+    reader_free(reader);
+    close(fd);
+    return result < 0 ? EXIT_FAILED : EXIT_OK;
+}
+
+int cmd_try(struct command_context *context, int argc, char **argv)
+{
+    struct options o;
+    struct format f;
+    int code = read_options(&o, argc, argv);
+    if (code >= 0)
+        return code;
+    const struct entity *e = load_entity(context, o.entity);
+    if (!e || find_format(context, &o, e, &f) < 0)
+        return EXIT_USAGE;
+    return try_file(&o, e, &f);
+}

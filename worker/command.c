@@ -1,0 +1,23 @@
+#include "worker/command.h"
+
+#include <stdarg.h>
+
+#include "lib/log.h"
+
+int command_usage(const char *command, const char *format, ...)
+{
+    char message[1024];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    log_error("%s%s%s (see `oriel --help`)", command, *command ? ": " : "", message);
+    return EXIT_USAGE;
+}
+
+PGconn *command_connect(struct command_context *context)
+{
+    struct pg_target target;
+    pg_target_init(&target, context->settings.database, ROLE_WRITER, "oriel " ORIEL_VERSION);
+    return pg_connect(&target);
+}

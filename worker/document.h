@@ -1,0 +1,59 @@
+/*
+ * A document: one record, parsed. JSON and CSV look the same from here: fields are found by `from`, which is a JSON
+ * Pointer (RFC 6901, begins with "/") or the name of a column or top-level key, or "#3" for the third column of a CSV.
+ */
+#ifndef ORIEL_DOCUMENT_H
+#define ORIEL_DOCUMENT_H
+
+#include "lib/mem.h"
+
+enum value_kind {
+    VALUE_ABSENT,  /* the document has no such place */
+    VALUE_NULL,
+    VALUE_STRING,  /* text: decoded, UTF-8; may hold NUL bytes, so go by len */
+    VALUE_NUMBER,  /* text: the literal's digits as written, never through a double */
+    VALUE_BOOLEAN, /* text: true or false */
+    VALUE_OBJECT,  /* text: its JSON */
+    VALUE_ARRAY    /* text: its JSON */
+};
+
+struct value {
+    enum value_kind kind;
+    const char *text;
+    size_t len;
+};
+
+struct json_object;
+
+/* The columns of a CSV. names is NULL when it has no header record: they then go by "#1", "#2", … only. */
+struct header {
+    const char *const *names;
+    size_t n;
+    const uint32_t *by_name; /* columns in the order of their names, for bisection; made by header_make() */
+};
+
+/* A header of these names, which must stay. Of two columns with one name, the first is found by it. */
+const struct header *header_make(struct arena *a, const char *const *names, size_t n);
+
+struct document {
+    struct json_object *json;    /* JSON; else NULL */
+    const struct header *header; /* CSV */
+    const struct value *cells;   /* CSV; as many as the header has */
+};
+
+/*
+ * What stands at `from`. In a CSV a pointer of one step means the column of that name. A name, or a pointer's step, that
+ * stands twice in a JSON object means the last, as in JavaScript and Postgres. Text made on the way lives in a.
+ */
+struct value document_find(const struct document *d, struct arena *a, const char *from);
+
+/* The same for a value that is at hand. json may be NULL, which is JSON's null. */
+struct value document_value(struct json_object *json, struct arena *a);
+
+/* Integers of so many digits may not fit 64 bits; see LONG_INTEGER_MARK. */
+enum { LONG_INTEGER_DIGITS = 19 };
+/* Stands behind the digits of a long integer in what json-c is given: as an integer it would saturate, as a double it
+ * keeps its text. document_find() takes it off again. */
+#define LONG_INTEGER_MARK "e0"
+
+#endif

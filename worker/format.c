@@ -1,0 +1,130 @@
+/* The keys format, encoding and dialect of a source file. */
+#include <json-c/json.h>
+#include <string.h>
+#include <strings.h>
+
+#include "lib/buf.h"
+#include "worker/encoding.h"
+#include "worker/reader.h"
+
+/* One byte of ASCII that is no line end, as the dialect's characters are. Where the key is missing the fallback, where
+ * it is null 0. */
+static char dialect_char(const struct cfg *dialect, const char *key, char fallback)
+{
+    const struct cfg *c = cfg_get(dialect, key);
+    if (!c->present)
+        return fallback;
+    if (!c->value)
+        return 0;
+    const char *s = cfg_value_string(c);
+    if (strlen(s) == 1 && (unsigned char)*s < 0x7f && (*s == '\t' || *s >= ' '))
+        return *s;
+    cfg_error(c, "one character of ASCII was expected, such as \";\" or \"\\t\"");
+    return fallback;
+}
+
+static void load_dialect(struct format *f, const struct cfg *dialect)
+{
+    static const char *const keys[] = {"delimiter", "quoteChar", "header", "commentChar", NULL};
+    cfg_keys(dialect, keys);
+    f->delimiter = dialect_char(dialect, "delimiter", f->delimiter);
+    f->quote_char = dialect_char(dialect, "quoteChar", f->quote_char);
+    f->comment_char = dialect_char(dialect, "commentChar", f->comment_char);
+    f->has_header = cfg_bool(dialect, "header", f->has_header);
+    if (!f->delimiter)
+        cfg_error(cfg_get(dialect, "delimiter"), "a delimiter is needed");
+    else if (f->delimiter == f->quote_char || f->delimiter == f->comment_char)
+        cfg_error(dialect, "the delimiter cannot be the quote or the comment character, too");
+    else if (f->quote_char && f->quote_char == f->comment_char)
+        cfg_error(dialect, "the quote cannot be the comment character, too");
+}
+
+enum { NAME_NDJSON, NAME_CSV, NAME_TSV };
+static const char *const names[] = {"ndjson", "csv", "tsv", NULL};
+
+static void set_defaults(struct format *f, int name)
+{
+    *f = (struct format){.kind = name == NAME_NDJSON ? FORMAT_NDJSON : FORMAT_CSV, .encoding = "UTF-8"};
+    if (f->kind == FORMAT_CSV) {
+        f->delimiter = name == NAME_TSV ? '\t' : ',';
+        f->quote_char = '"';
+        f->has_header = true;
+    }
+}
+
+void format_load(struct format *f, const struct cfg *c)
+{
+    set_defaults(f, cfg_choice(c, "format", names, -1));
+    f->encoding = cfg_string(c, "encoding", "UTF-8");
+    const char *problem = encoding_problem(f->encoding);
+    if (problem)
+        cfg_error(cfg_get(c, "encoding"), "%s: %s", f->encoding, problem);
+    const struct cfg *dialect = cfg_get(c, "dialect");
+    if (dialect->value && f->kind == FORMAT_CSV)
+        load_dialect(f, dialect);
+    else if (dialect->value)
+        cfg_error(dialect, "only csv and tsv have a dialect");
+}
+
+static void put_char(struct buf *b, const char *key, char c)
+{
+    buf_printf(b, "\"%s\":", key);
+    if (c)
+        buf_json_string(b, &c, 1);
+    else
+        buf_puts(b, "null");
+    buf_putc(b, ',');
+}
+
+const char *format_json(const struct format *f, struct arena *a)
+{
+    struct buf b;
+    buf_init(&b, 4096);
+    bool tsv = f->kind == FORMAT_CSV && f->delimiter == '\t';
+    buf_printf(&b, "{\"format\":\"%s\",\"encoding\":",
+               names[f->kind == FORMAT_NDJSON ? NAME_NDJSON
+                     : tsv                    ? NAME_TSV
+                                              : NAME_CSV]);
+    buf_json_string(&b, f->encoding, strlen(f->encoding));
+    if (f->kind == FORMAT_CSV) {
+        buf_puts(&b, ",\"dialect\":{");
+        put_char(&b, "delimiter", f->delimiter);
+        put_char(&b, "quoteChar", f->quote_char);
+        put_char(&b, "commentChar", f->comment_char);
+        buf_printf(&b, "\"header\":%s}", f->has_header ? "true" : "false");
+    }
+    buf_putc(&b, '}');
+    const char *json = arena_memdup(a, buf_str(&b), b.len);
+    buf_release(&b);
+    return json;
+}
+
+int format_parse(struct format *f, struct arena *a, const char *json)
+{
+    const struct cfg *c = cfg_parse(a, "raw.batch.format", json, strlen(json));
+    if (!c)
+        return -1;
+    format_load(f, c);
+    return cfg_failed(c) ? -1 : 0;
+}
+
+int format_from_name(struct format *f, const char *path)
+{
+    static const struct {
+        const char *suffix;
+        int name;
+    } suffixes[] = {{".ndjson", NAME_NDJSON},
+                    {".jsonl", NAME_NDJSON},
+                    {".json", NAME_NDJSON},
+                    {".csv", NAME_CSV},
+                    {".tsv", NAME_TSV}};
+    size_t n = strlen(path);
+    for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
+        size_t m = strlen(suffixes[i].suffix);
+        if (n > m && strcasecmp(path + n - m, suffixes[i].suffix) == 0) {
+            set_defaults(f, suffixes[i].name);
+            return 0;
+        }
+    }
+    return -1;
+}

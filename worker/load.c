@@ -1,0 +1,123 @@
+#include "worker/load.h"
+
+enum { REJECTS_LARGEST = 1 << 30 };
+
+static const char rejects_copy[] = "COPY raw.reject (" REJECT_COLUMNS ") FROM STDIN";
+static const char tally_sql[] =
+    "UPDATE raw.batch_entity SET rejected = rejected + $3::integer, unchanged = unchanged + $4::integer\n"
+    "WHERE batch = $1::bigint AND entity = $2";
+
+void load_init(struct load *l, const struct entity_set *set)
+{
+    *l = (struct load){.set = set, .rows = mem_alloc(set->n * sizeof *l->rows)};
+    for (size_t i = 0; i < set->n; i++)
+        rows_init(&l->rows[i]);
+    buf_init(&l->rejects, REJECTS_LARGEST);
+    arena_init(&l->record);
+}
+
+void load_release(struct load *l)
+{
+    for (size_t i = 0; l->set && i < l->set->n; i++)
+        rows_release(&l->rows[i]);
+    free(l->rows);
+    free(l->tallies);
+    buf_release(&l->rejects);
+    arena_release(&l->record);
+    *l = (struct load){0};
+}
+
+void load_reset(struct load *l)
+{
+    for (size_t i = 0; i < l->set->n; i++)
+        rows_reset(&l->rows[i]);
+    buf_reset(&l->rejects);
+    l->n_tallies = 0;
+    arena_reset(&l->record);
+}
+
+void load_next_record(struct load *l)
+{
+    arena_reset(&l->record);
+}
+
+/* Records come batch by batch, so the entry that counts them is among the last ones. */
+static struct tally *tally_of(struct load *l, int64_t batch, size_t entity)
+{
+    for (size_t i = l->n_tallies; i-- > 0 && l->tallies[i].batch == batch;)
+        if (l->tallies[i].entity == entity)
+            return &l->tallies[i];
+    if (l->n_tallies == l->tallies_room) {
+        l->tallies_room = l->tallies_room ? l->tallies_room * 2 : 16;
+        l->tallies = mem_realloc(l->tallies, l->tallies_room * sizeof *l->tallies);
+    }
+    struct tally *t = &l->tallies[l->n_tallies++];
+    *t = (struct tally){.batch = batch, .entity = entity};
+    return t;
+}
+
+void load_record(struct load *l, size_t i, const struct record *record, struct lineage at, const char *client)
+{
+    const struct entity *e = &l->set->list[i];
+    if (record->problem) {
+        reject_add(&l->rejects, at, e->file, record->problem);
+        tally_of(l, at.batch, i)->refused++;
+        return;
+    }
+    struct cleaned cleaned = {0};
+    clean_document(e, &record->document, &l->record, &cleaned);
+    for (size_t r = 0; r < cleaned.n_reasons; r++)
+        reject_add(&l->rejects, at, e->file, &cleaned.reasons[r]);
+    if (cleaned.rejected)
+        tally_of(l, at.batch, i)->refused++;
+    else if (!rows_add(&l->rows[i], e, at, client, &cleaned))
+        tally_of(l, at.batch, i)->repeated++;
+}
+
+size_t load_size(const struct load *l)
+{
+    size_t size = l->rejects.len;
+    for (size_t i = 0; i < l->set->n; i++)
+        size += l->rows[i].text.len;
+    return size;
+}
+
+static int store_tallies(struct load *l, struct session *s)
+{
+    for (const struct tally *t = l->tallies; t < l->tallies + l->n_tallies; t++) {
+        char batch[32], refused[16], repeated[16];
+        snprintf(batch, sizeof batch, "%lld", (long long)t->batch);
+        snprintf(refused, sizeof refused, "%d", t->refused);
+        snprintf(repeated, sizeof repeated, "%d", t->repeated);
+        const char *const params[] = {batch, l->set->list[t->entity].file, refused, repeated};
+        if (session_run(s, "counting records", tally_sql, 4, params) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int store_rejects(struct load *l, struct session *s)
+{
+    static const char doing[] = "storing rejects";
+    if (l->rejects.failed) {
+        failure_set(&s->failure, "54000", doing, "the reasons for rejects fill more than %d MiB",
+                    REJECTS_LARGEST >> 20);
+        return -1;
+    }
+    return l->rejects.len ? session_copy(s, doing, rejects_copy, l->rejects.data, l->rejects.len) : 0;
+}
+
+int load_store(struct load *l, struct merge *m, struct session *s, bool *changed)
+{
+    if (store_tallies(l, s) < 0 || store_rejects(l, s) < 0)
+        return -1;
+    for (size_t i = 0; i < l->set->n; i++) {
+        struct merge_counts counts = {0};
+        if (merge_rows(m, s, i, &l->rows[i], &counts) < 0)
+            return -1;
+        if (counts.n[COUNT_WRITTEN])
+            changed[i] = true;
+    }
+    load_reset(l);
+    return 0;
+}

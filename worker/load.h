@@ -1,0 +1,44 @@
+/*
+ * What one transaction brings: records are cleaned for entity files, then everything is stored at once. The records of
+ * a new batch (batch.c) and parked records that are taken up (park.c) go this way.
+ */
+#ifndef ORIEL_LOAD_H
+#define ORIEL_LOAD_H
+
+#include "worker/merge.h"
+#include "worker/reader.h"
+
+/* Records of a batch that come to nothing before they reach Postgres, to be counted in raw.batch_entity. */
+struct tally {
+    int64_t batch;
+    size_t entity; /* index in the set */
+    int refused;   /* by the cleaner */
+    int repeated;  /* they say the same as a later one of the batch: unchanged */
+};
+
+struct load {
+    const struct entity_set *set;
+    struct rows *rows;  /* set->n of them */
+    struct buf rejects; /* text for COPY into raw.reject */
+    struct tally *tallies;
+    size_t n_tallies, tallies_room;
+    struct arena record; /* what one record is parsed and cleaned in; emptied by load_next_record() */
+};
+
+void load_init(struct load *l, const struct entity_set *set);
+void load_release(struct load *l);
+void load_reset(struct load *l);
+
+/* Forgets the last record's parts: what was parsed or cleaned in l->record. */
+void load_next_record(struct load *l);
+/* Cleans a record (parsed into l->record) for entity file i and takes the row, or the reasons why not. */
+void load_record(struct load *l, size_t i, const struct record *record, struct lineage at, const char *client);
+size_t load_size(const struct load *l); /* bytes waiting to be stored */
+
+/*
+ * Stores what was taken, in the set's order of entities, inside the caller's transaction, and empties l. changed[i] is
+ * set where entity file i's table changed. -1: s->failure says why; the transaction is to be rolled back.
+ */
+int load_store(struct load *l, struct merge *m, struct session *s, bool *changed) must_check;
+
+#endif

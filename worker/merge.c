@@ -1,0 +1,215 @@
+#include "worker/merge.h"
+
+#include "worker/quote.h"
+
+static const char doing_merge[] = "merging rows";
+
+/* ---- preparation ---- */
+
+/* A table that was filled by other means keeps its ids: counting goes on behind the greatest. */
+static int register_entity(struct session *s, const struct entity *e)
+{
+    struct buf sql;
+    buf_init(&sql, 16 * 1024);
+    buf_puts(&sql, "INSERT INTO oriel.entity (name, next_id) SELECT $1, ");
+    if (e->id) {
+        buf_puts(&sql, "(SELECT COALESCE(pg_catalog.max(t.");
+        quote_identifier(&sql, e->id);
+        buf_puts(&sql, "), 0) + 1 FROM ");
+        quote_identifier(&sql, e->schema);
+        buf_putc(&sql, '.');
+        quote_identifier(&sql, e->table);
+        buf_puts(&sql, " t)");
+    } else
+        buf_puts(&sql, "1");
+    buf_puts(&sql, " WHERE NOT EXISTS (SELECT FROM oriel.entity WHERE name = $1)");
+    int result = session_run(s, "registering an entity", buf_str(&sql), 1, &e->name);
+    buf_release(&sql);
+    return result;
+}
+
+static int create_stages(struct merge *m, struct session *s)
+{
+    static const char doing[] = "making the staging tables";
+    PGresult *r = session_script(s, doing, "DISCARD TEMP");
+    if (r) {
+        PQclear(r);
+        r = session_script(s, doing, merge_sql_shared);
+    }
+    for (size_t i = 0; r && i < m->set->n; i++) {
+        if (m->list[i].problem)
+            continue;
+        PQclear(r);
+        r = session_script(s, doing, m->list[i].sql.create);
+    }
+    PQclear(r);
+    return r ? 0 : -1;
+}
+
+int merge_prepare(struct merge *m, struct arena *a, struct session *s, const struct entity_set *set)
+{
+    *m = (struct merge){
+        .set = set,
+        .relations = arena_array(a, set->n, sizeof *m->relations),
+        .list = arena_array(a, set->n, sizeof *m->list),
+    };
+    for (size_t i = 0; i < set->n; i++)
+        if (relation_read(&m->relations[i], s, a, set->list[i].schema, set->list[i].table) < 0)
+            return -1;
+    for (size_t i = 0; i < set->n; i++) {
+        struct merge_entity *e = &m->list[i];
+        e->problem = merge_sql_build(&e->sql, a, set, i, m->relations);
+        if (!e->problem && register_entity(s, &set->list[i]) < 0)
+            return -1;
+    }
+    return create_stages(m, s);
+}
+
+int merge_is_current(const struct merge *m, struct session *s, bool *current)
+{
+    struct arena a;
+    int result = 0;
+    arena_init(&a);
+    *current = true;
+    for (size_t i = 0; result == 0 && i < m->set->n; i++) {
+        struct relation now;
+        result = relation_read(&now, s, &a, m->relations[i].schema, m->relations[i].table);
+        if (result == 0 && !relation_same(&now, &m->relations[i]))
+            *current = false;
+    }
+    arena_release(&a);
+    return result;
+}
+
+void merge_transaction_ended(struct merge *m)
+{
+    for (size_t i = 0; i < m->set->n; i++)
+        m->list[i].staged = false;
+}
+
+/* ---- merging ---- */
+
+static int count_in(struct merge_counts *counts, struct session *s, const char *sql)
+{
+    PGresult *r = session_script(s, doing_merge, sql);
+    if (!r)
+        return -1;
+    for (int i = 0; i < N_MERGE_COUNTS; i++)
+        counts->n[i] += session_integer(r, 0, i);
+    PQclear(r);
+    return 0;
+}
+
+/* An entity that refers to itself is merged in rounds, each taking what refers only to what is there by then. */
+static int merge_in_rounds(const struct merge_sql *sql, struct session *s, struct merge_counts *counts)
+{
+    for (long long left = -1; sql->merge_some;) {
+        counts->n[COUNT_LEFT] = 0;
+        if (count_in(counts, s, sql->merge_some) < 0)
+            return -1;
+        if (!counts->n[COUNT_LEFT])
+            return 0;
+        if (counts->n[COUNT_LEFT] == left)
+            break; /* what is left refers in circles: as if the other were not there */
+        left = counts->n[COUNT_LEFT];
+    }
+    counts->n[COUNT_LEFT] = 0;
+    return count_in(counts, s, sql->merge);
+}
+
+static int stage_and_merge(struct merge_entity *e, struct session *s, const struct rows *rows, size_t first, size_t n,
+                           struct merge_counts *total)
+{
+    struct merge_counts counts = {0};
+    size_t len;
+    const char *text = rows_text(rows, first, n, &len);
+    if (e->staged) {
+        PGresult *r = session_script(s, "emptying a staging table", e->sql.clear);
+        PQclear(r);
+        if (!r)
+            return -1;
+    }
+    e->staged = true;
+    if (session_copy(s, "staging rows", e->sql.copy, text, len) < 0 || count_in(&counts, s, e->sql.duplicates) < 0 ||
+        merge_in_rounds(&e->sql, s, &counts) < 0)
+        return -1;
+    if (counts.n[COUNT_WRITTEN] != counts.n[COUNT_INSERTED] + counts.n[COUNT_UPDATED]) {
+        failure_set(&s->failure, "40001", doing_merge, "somebody else changed the table at the same time");
+        return -1;
+    }
+    for (int i = 0; i < N_MERGE_COUNTS; i++)
+        total->n[i] += counts.n[i];
+    return 0;
+}
+
+/* Rejects the one record that the last failure is about. */
+static int reject_row(struct session *s, const struct entity *e, struct lineage at, struct merge_counts *counts)
+{
+    static const char sql[] =
+        "WITH refused AS (INSERT INTO raw.reject (" REJECT_COLUMNS ")\n"
+        "    VALUES ($1::bigint, $2, $3::text, $4, $5, NULL, 'constraint', 'reject', $6))\n"
+        "UPDATE raw.batch_entity SET rejected = rejected + 1 WHERE batch = $1::bigint AND entity = $3::text";
+    struct failure f = s->failure;
+    char batch[32], line[16];
+    snprintf(batch, sizeof batch, "%lld", (long long)at.batch);
+    snprintf(line, sizeof line, "%d", at.line);
+    counts->n[COUNT_REJECTED]++;
+    return session_run(s, "rejecting a record", sql, 6,
+                       (const char *[]){batch, line, e->file, *f.column ? f.column : NULL,
+                                        *f.constraint ? f.constraint : f.sqlstate, f.message});
+}
+
+static int script(struct session *s, const char *sql)
+{
+    PGresult *r = session_script(s, doing_merge, sql);
+    PQclear(r);
+    return r ? 0 : -1;
+}
+
+/* Before records are blamed: is the table still the one that staging was made for? */
+static int expect_current(const struct merge *m, struct session *s)
+{
+    bool current;
+    if (merge_is_current(m, s, &current) < 0)
+        return -1;
+    if (!current)
+        failure_set(&s->failure, "40001", doing_merge, "a table was changed since its columns were read");
+    return current ? 0 : -1;
+}
+
+/* Halves what Postgres refuses, down to the record; about as many levels as n has binary digits. */
+static int merge_run(struct merge *m, struct session *s, size_t i, const struct rows *rows, size_t first, size_t n,
+                     struct merge_counts *counts)
+{
+    if (script(s, "SAVEPOINT run") < 0)
+        return -1;
+    if (stage_and_merge(&m->list[i], s, rows, first, n, counts) == 0)
+        return script(s, "RELEASE SAVEPOINT run");
+    struct failure why = s->failure;
+    if (failure_remedy(&why) != REMEDY_RECORDS)
+        return -1;
+    if (script(s, "ROLLBACK TO SAVEPOINT run; RELEASE SAVEPOINT run") < 0 || (n == rows->n && expect_current(m, s) < 0))
+        return -1;
+    s->failure = why;
+    if (n == 1)
+        return reject_row(s, &m->set->list[i], rows->list[first].lineage, counts);
+    if (merge_run(m, s, i, rows, first, n / 2, counts) < 0)
+        return -1;
+    return merge_run(m, s, i, rows, first + n / 2, n - n / 2, counts);
+}
+
+int merge_rows(struct merge *m, struct session *s, size_t i, const struct rows *rows, struct merge_counts *counts)
+{
+    if (!rows->n && !rows->text.failed)
+        return 0;
+    if (m->list[i].problem) {
+        failure_set(&s->failure, "42P01", doing_merge, "entity %s: %s", m->set->list[i].file, m->list[i].problem);
+        return -1;
+    }
+    if (rows->text.failed) {
+        failure_set(&s->failure, "54000", doing_merge, "entity %s: more than %d MiB in a batch", m->set->list[i].file,
+                    ROWS_LARGEST >> 20);
+        return -1;
+    }
+    return merge_run(m, s, i, rows, 0, rows->n, counts);
+}

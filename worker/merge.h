@@ -1,0 +1,42 @@
+/*
+ * Merging cleaned rows into the entities' tables, inside the caller's transaction.
+ */
+#ifndef ORIEL_MERGE_H
+#define ORIEL_MERGE_H
+
+#include "worker/merge_sql.h"
+#include "worker/rows.h"
+
+struct merge_entity {
+    struct merge_sql sql;
+    const char *problem; /* not NULL: entity file and table do not go together, as a sentence; sql is not to be used */
+    bool staged;         /* the staging table was filled in this transaction */
+};
+
+/* The statements and staging tables of one connection and one set of entity files. */
+struct merge {
+    const struct entity_set *set;
+    struct relation *relations; /* set->n of both */
+    struct merge_entity *list;
+};
+
+struct merge_counts {
+    long long n[N_MERGE_COUNTS];
+};
+
+/* Reads the catalog and makes the staging tables. Everything in m lives in a. -1: s->failure says why. */
+int merge_prepare(struct merge *m, struct arena *a, struct session *s, const struct entity_set *set) must_check;
+/* Whether the catalog still says what merge_prepare read. -1: s->failure says why it is not known. */
+int merge_is_current(const struct merge *m, struct session *s, bool *current) must_check;
+/* To be called after each transaction's end, which has emptied the staging tables. */
+void merge_transaction_ended(struct merge *m);
+
+/*
+ * Merges the rows of entity file i. Rows that Postgres refuses are rejected, with its words; the others go in as if
+ * they had come in smaller batches. Counts are added to counts and, batch by batch, to raw.batch_entity, whose rows
+ * must be there. -1: s->failure says why, and the transaction is to be rolled back.
+ */
+int merge_rows(struct merge *m, struct session *s, size_t i, const struct rows *rows,
+               struct merge_counts *counts) must_check;
+
+#endif

@@ -1,0 +1,92 @@
+#include "worker/merge_plan.h"
+
+#include "worker/quote.h"
+#include "worker/rows.h"
+
+static const char *identifier(struct arena *a, const char *name)
+{
+    struct buf b;
+    buf_init(&b, 4096);
+    quote_identifier(&b, name);
+    const char *s = arena_strdup(a, buf_str(&b));
+    buf_release(&b);
+    return s;
+}
+
+static bool in_list(const char *const *list, const char *s)
+{
+    while (*list && strcmp(*list, s) != 0)
+        list++;
+    return *list;
+}
+
+/* A reference is staged as the key of what it refers to, in the type of that key, and stored as its id. */
+static const char *describe_reference(struct merge_plan *p, struct merge_column *c, const struct entity_set *set,
+                                      const struct relation *relations)
+{
+    const struct entity *target = entity_by_name(set, c->field->reference);
+    const struct field *key = target ? entity_key_field(target) : NULL;
+    if (!key || key->reference || !target->id)
+        return arena_printf(p->arena,
+                            "\"%s\" cannot be referred to by field \"%s\": it needs an id and a key of one field",
+                            c->field->reference, c->field->name);
+    const struct relation_column *found = relation_column(&relations[target - set->list], key->name);
+    if (!found)
+        return arena_printf(p->arena, "table %s.%s, which field \"%s\" refers to, has no column \"%s\"", target->schema,
+                            target->table, c->field->name, key->name);
+    c->type = found->type;
+    c->target = target;
+    c->target_key = identifier(p->arena, key->name);
+    c->staged = arena_printf(p->arena, "r%td.%s", c - p->columns, identifier(p->arena, target->id));
+    p->refers_to_itself |= strcmp(target->name, p->entity->name) == 0;
+    p->parks |= c->field->on_missing == ACTION_PARK;
+    return NULL;
+}
+
+/* Adds a column; field NULL stands for the client. Returns why that cannot be, or NULL. */
+static const char *describe_column(struct merge_plan *p, const struct field *field, const struct entity_set *set,
+                                   const struct relation *relations)
+{
+    const struct entity *e = p->entity;
+    const char *name = field ? field->name : "client";
+    const struct relation_column *found = relation_column(&relations[p->number], name);
+    if (!found)
+        return arena_printf(p->arena, "table %s.%s has no column \"%s\"", e->schema, e->table, name);
+    struct merge_column *c = &p->columns[p->n++];
+    c->field = field;
+    c->name = identifier(p->arena, name);
+    c->stage_name = field ? c->name : "raw_client";
+    c->type = found->type;
+    c->key = in_list(e->primary_key, name);
+    c->order = e->order_by && strcmp(e->order_by, name) == 0;
+    c->staged = arena_printf(p->arena, "s.%s", c->stage_name);
+    return field && field->reference ? describe_reference(p, c, set, relations) : NULL;
+}
+
+static bool is_referenced(const struct entity_set *set, const char *name)
+{
+    for (const struct entity *e = set->list; e < set->list + set->n; e++)
+        for (const struct field *f = e->fields; f < e->fields + e->n_fields; f++)
+            if (f->reference && strcmp(f->reference, name) == 0)
+                return true;
+    return false;
+}
+
+const char *merge_plan_make(struct merge_plan *p, struct arena *a, const struct entity_set *set, size_t i,
+                            const struct relation *relations)
+{
+    const struct entity *e = &set->list[i];
+    const char *problem = NULL;
+    *p = (struct merge_plan){.arena = a, .entity = e, .number = i};
+    if (!relations[i].n_columns)
+        return arena_printf(a, "there is no table %s.%s", e->schema, e->table);
+    p->columns = arena_array(a, e->n_fields + 1, sizeof *p->columns);
+    if (e->keyed_by_client)
+        problem = describe_column(p, NULL, set, relations);
+    for (size_t f = 0; !problem && f < e->n_fields; f++)
+        if (field_is_stored(&e->fields[f]))
+            problem = describe_column(p, &e->fields[f], set, relations);
+    p->has_gone_at = relation_column(&relations[i], COLUMN_GONE_AT);
+    p->referenced = is_referenced(set, e->name);
+    return problem;
+}

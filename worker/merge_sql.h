@@ -1,0 +1,47 @@
+/*
+ * The statements that merge cleaned rows into an entity's table, made from an entity file and the catalog's column
+ * types. Pure: text in, text out; made once per connection, not per batch.
+ *
+ * Rows are copied into a staging table (one per entity file, temporary, empty at the start of each transaction) and
+ * judged there as a set: nothing is done row by row, and a row that changes nothing is not written.
+ */
+#ifndef ORIEL_MERGE_SQL_H
+#define ORIEL_MERGE_SQL_H
+
+#include "lib/buf.h"
+#include "worker/entity.h"
+#include "worker/relation.h"
+
+struct merge_sql {
+    const char *create;     /* makes the staging table */
+    const char *copy;       /* fills it: columns as rows_add() writes them */
+    const char *clear;      /* empties it within a transaction */
+    const char *duplicates; /* takes the losers among rows of the same natural key out of it */
+    const char *merge;      /* judges and applies the rest */
+    const char *merge_some; /* only for an entity that refers to itself, else NULL: as merge, but rows that refer to
+                               another staged row stay in the staging table for the next round */
+};
+
+/* The columns of the one row that duplicates, merge and merge_some return. */
+enum merge_count {
+    COUNT_INSERTED,
+    COUNT_UPDATED,
+    COUNT_UNCHANGED,
+    COUNT_REJECTED,
+    COUNT_PARKED,
+    COUNT_LEFT,    /* staged still, for the next round */
+    COUNT_WRITTEN, /* rows that INSERT and UPDATE wrote; must be COUNT_INSERTED + COUNT_UPDATED */
+    N_MERGE_COUNTS
+};
+
+/* Makes the temporary tables that all entity files share: pg_temp.arrived and pg_temp.woken (see park.h). */
+extern const char merge_sql_shared[];
+
+/*
+ * relations[i] is the table of set->list[i]. Everything in out lives in a. Returns NULL, or why entity file i and its
+ * table do not go together, as a sentence.
+ */
+const char *merge_sql_build(struct merge_sql *out, struct arena *a, const struct entity_set *set, size_t i,
+                            const struct relation *relations) must_check;
+
+#endif

@@ -1,0 +1,38 @@
+#include "worker/reader_lease.h"
+
+#include "lib/lease.h"
+#include "lib/settings.h"
+
+/* objsubid 2 marks locks named by two integers. */
+static const char leases_sql[] =
+    "SELECT COALESCE(v.relname, '(unknown)'), a.application_name, COALESCE(a.client_addr::text, 'local'),"
+    "       pg_catalog.to_char(a.backend_start, 'YYYY-MM-DD HH24:MI:SS'), a.pid"
+    "  FROM pg_catalog.pg_locks l"
+    "  JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid"
+    "  LEFT JOIN (SELECT c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+    "              WHERE n.nspname = '" SCHEMA_API "' AND c.relkind = 'v') v"
+    "    ON pg_catalog.hashtext(v.relname::text) = l.objid::bigint::bit(32)::integer"
+    " WHERE l.locktype = 'advisory' AND l.objsubid = 2 AND l.mode = 'ShareLock' AND l.granted"
+    "   AND l.classid = " LEASE_CLASS " AND l.database = (SELECT oid FROM pg_catalog.pg_database"
+    "                                                      WHERE datname = pg_catalog.current_database())"
+    "   AND ($1::text IS NULL OR v.relname = $1)"
+    " ORDER BY 1, 2, 5";
+
+int reader_leases_read(struct reader_leases *leases, struct arena *a, PGconn *c, const char *view)
+{
+    PGresult *r = pg_query(c, "reading the leases", leases_sql, 1, &view);
+    if (!r)
+        return -1;
+    leases->n = (size_t)PQntuples(r);
+    leases->list = arena_array(a, leases->n, sizeof *leases->list);
+    for (size_t i = 0; i < leases->n; i++)
+        leases->list[i] = (struct reader_lease){
+            .view = arena_strdup(a, PQgetvalue(r, (int)i, 0)),
+            .application = arena_strdup(a, PQgetvalue(r, (int)i, 1)),
+            .address = arena_strdup(a, PQgetvalue(r, (int)i, 2)),
+            .since = arena_strdup(a, PQgetvalue(r, (int)i, 3)),
+            .pid = arena_strdup(a, PQgetvalue(r, (int)i, 4)),
+        };
+    PQclear(r);
+    return 0;
+}

@@ -1,0 +1,18 @@
+#include <json-c/json.h>
+
+#include "worker/json_read.h"
+#include "worker/record.h"
+
+void ndjson_parse(const char *text, size_t n, struct arena *a, struct record *out)
+{
+    struct json_mistake mistake;
+    json_object *json = json_read(text, n, a, &mistake);
+    if (json && json_object_is_type(json, json_type_object))
+        out->document.json = json;
+    else if (json)
+        record_problem(out, a, REASON_MALFORMED, "json", text, n, 0, "a record has to be an object");
+    else
+        record_problem(out, a, mistake.kind == JSON_LONE_SURROGATE ? REASON_BAD_ENCODING : REASON_MALFORMED, "json",
+                       text, n, mistake.at,
+                       arena_printf(a, "not valid JSON at byte %zu: %s", mistake.at, mistake.message));
+}

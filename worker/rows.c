@@ -1,0 +1,186 @@
+#include "worker/rows.h"
+
+/* Who makes rows collide on purpose costs so many comparisons a row, and no more: Postgres finds duplicates as well. */
+enum { FIRST_SLOTS = 2048, MOST_PROBES = 8 };
+
+void rows_init(struct rows *r)
+{
+    *r = (struct rows){0};
+    buf_init(&r->text, ROWS_LARGEST);
+}
+
+void rows_release(struct rows *r)
+{
+    buf_release(&r->text);
+    free(r->list);
+    free(r->slots);
+    rows_init(r);
+}
+
+void rows_reset(struct rows *r)
+{
+    buf_reset(&r->text);
+    if (r->n)
+        memset(r->slots, 0, r->n_slots * sizeof *r->slots);
+    r->n = 0;
+}
+
+bool field_is_stored(const struct field *f)
+{
+    return f->from[0] || f->default_text;
+}
+
+/* COPY's text format: a backslash before what would end a value or a row. */
+static void put_value(struct buf *b, const char *s, size_t n)
+{
+    size_t copied = 0;
+    for (size_t i = 0; i < n; i++) {
+        char escape;
+        switch (s[i]) {
+        case '\\':
+            escape = '\\';
+            break;
+        case '\n':
+            escape = 'n';
+            break;
+        case '\r':
+            escape = 'r';
+            break;
+        case '\t':
+            escape = 't';
+            break;
+        default:
+            continue;
+        }
+        buf_put(b, s + copied, i - copied);
+        buf_put(b, (char[]){'\\', escape}, 2);
+        copied = i + 1;
+    }
+    buf_put(b, s + copied, n - copied);
+}
+
+static void put_text(struct buf *b, const char *s, char end)
+{
+    if (s)
+        put_value(b, s, strlen(s));
+    else
+        buf_put(b, "\\N", 2);
+    buf_putc(b, end);
+}
+
+/* FNV-1a, 64 bits. */
+static uint64_t hash(const char *s, size_t n)
+{
+    uint64_t h = 0xcbf29ce484222325;
+    for (size_t i = 0; i < n; i++)
+        h = (h ^ (unsigned char)s[i]) * 0x100000001b3;
+    return h;
+}
+
+/* The slot of a row with this hash, or the one where it goes; NULL when too many others are in the way. */
+static uint32_t *slot_of(const struct rows *r, uint64_t h, const char *said, size_t len)
+{
+    for (size_t probe = 0; probe < MOST_PROBES; probe++) {
+        uint32_t *slot = &r->slots[(h + probe) & (r->n_slots - 1)];
+        if (!*slot)
+            return slot;
+        const struct row *row = &r->list[*slot - 1];
+        size_t end = row[1].start;
+        if (row->hash == h && end - row->start >= len && memcmp(r->text.data + end - len, said, len) == 0)
+            return slot;
+    }
+    return NULL;
+}
+
+static void make_room(struct rows *r)
+{
+    if (r->n + 2 > r->room) {
+        r->room = r->room ? r->room * 2 : FIRST_SLOTS / 2;
+        r->list = mem_realloc(r->list, r->room * sizeof *r->list);
+    }
+    if (r->n * 2 < r->n_slots)
+        return;
+    r->n_slots = r->n_slots ? r->n_slots * 2 : FIRST_SLOTS;
+    free(r->slots);
+    r->slots = mem_alloc(r->n_slots * sizeof *r->slots);
+    for (size_t i = 0; i < r->n; i++) {
+        size_t at = r->list[i].hash;
+        for (size_t probe = 0; probe < MOST_PROBES; probe++, at++)
+            if (!r->slots[at & (r->n_slots - 1)]) {
+                r->slots[at & (r->n_slots - 1)] = (uint32_t)i + 1;
+                break;
+            }
+    }
+}
+
+/* The line number has a fixed width, so that another can take its place. */
+static void put_lineage(struct buf *b, struct lineage at)
+{
+    buf_printf(b, "%lld\t%010d\t", (long long)at.batch, at.line);
+}
+
+/* Whether an earlier row of the batch says the same; if so it now stands for the record at `at`. */
+static bool repeats(struct rows *r, uint32_t *slot, struct lineage at)
+{
+    struct row *earlier = &r->list[*slot - 1];
+    if (earlier->lineage.batch != at.batch)
+        return false;
+    char *line = strchr(r->text.data + earlier->start, '\t') + 1, digits[16];
+    snprintf(digits, sizeof digits, "%010d", at.line);
+    memcpy(line, digits, 10);
+    earlier->lineage = at;
+    return true;
+}
+
+bool rows_add(struct rows *r, const struct entity *e, struct lineage at, const char *client,
+              const struct cleaned *cleaned)
+{
+    make_room(r);
+    struct buf *b = &r->text;
+    size_t start = b->len;
+    put_lineage(b, at);
+    size_t said = b->len;
+    put_value(b, client, strlen(client));
+    for (size_t i = 0; i < e->n_fields; i++) {
+        if (!field_is_stored(&e->fields[i]))
+            continue;
+        const struct cell *cell = &cleaned->cells[i];
+        buf_putc(b, '\t');
+        if (cell->text)
+            put_value(b, cell->text, cell->len);
+        else
+            buf_put(b, "\\N", 2);
+    }
+    buf_putc(b, '\n');
+    if (b->failed)
+        return true; /* it is told when the rows are stored */
+    uint64_t h = hash(b->data + said, b->len - said);
+    uint32_t *slot = slot_of(r, h, b->data + said, b->len - said);
+    if (slot && *slot && repeats(r, slot, at)) {
+        buf_trim_end(b, b->len - start);
+        return false;
+    }
+    r->list[r->n] = (struct row){.start = start, .hash = h, .lineage = at};
+    r->list[++r->n].start = b->len;
+    if (slot && !*slot)
+        *slot = (uint32_t)r->n;
+    return true;
+}
+
+const char *rows_text(const struct rows *r, size_t first, size_t n, size_t *len)
+{
+    *len = n ? r->list[first + n].start - r->list[first].start : 0;
+    return n ? r->text.data + r->list[first].start : "";
+}
+
+void reject_add(struct buf *text, struct lineage at, const char *entity_file, const struct reason *reason)
+{
+    buf_printf(text, "%lld\t%d\t", (long long)at.batch, at.line);
+    put_text(text, entity_file, '\t');
+    put_text(text, reason->field, '\t');
+    put_text(text, reason->rule ? reason->rule : reason_names[reason->code], '\t');
+    put_text(text, reason->value, '\t');
+    put_text(text, reason_names[reason->code], '\t');
+    put_text(text, action_names[reason->action], '\t');
+    put_text(text, reason->message, '\n');
+}

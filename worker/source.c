@@ -1,0 +1,113 @@
+#include "worker/source.h"
+
+#include <dirent.h>
+
+#include "lib/log.h"
+
+enum { MOST_RECORDS = 1000000, LARGEST_BATCH = 256 << 20 };
+
+static const char *const known_keys[] = {"kind",        "client",  "entities",     "folder",     "pattern", "format",
+                                         "encoding",    "dialect", "batchRecords", "batchBytes", "poll",    "settle",
+                                         "description", NULL};
+static const char *const kinds[] = {"file", NULL};
+
+/* The entity files that the source names, in the order of the set: what is referred to comes first. */
+static void load_entities(struct source *s, struct arena *a, const struct cfg *root, const struct entity_set *set)
+{
+    const struct cfg *list = cfg_get(root, "entities");
+    size_t n = cfg_length(list);
+    bool *named = arena_array(a, set->n + 1, sizeof *named);
+    for (size_t i = 0; i < n; i++) {
+        const struct cfg *place = cfg_at(list, i);
+        const char *file = cfg_value_string(place);
+        const struct entity *e = entity_find(set, file);
+        if (!e && *file)
+            cfg_error(place, "there is no entity file \"%s.json\"", file);
+        else if (e && named[e - set->list])
+            cfg_error(place, "\"%s\" is named twice", file);
+        else if (e)
+            named[e - set->list] = true;
+    }
+    if (!n)
+        cfg_error(list->present ? list : root, "\"entities\" must name at least one entity file");
+    const struct entity **chosen = arena_array(a, n + 1, sizeof *chosen);
+    for (size_t i = 0; i < set->n; i++)
+        if (named[i])
+            chosen[s->n_entities++] = &set->list[i];
+    s->entities = chosen;
+}
+
+static void load_values(struct source *s, struct arena *a, const struct cfg *root, const struct settings *settings)
+{
+    cfg_keys(root, known_keys);
+    (void)cfg_choice(root, "kind", kinds, -1); /* told, if it is another */
+    s->client = cfg_need_string(root, "client");
+    const char *folder = cfg_need_string(root, "folder");
+    s->folder = *folder == '/' ? folder : arena_printf(a, "%s/%s", settings->drop, folder);
+    s->pattern = cfg_need_string(root, "pattern");
+    format_load(&s->format, root);
+    s->batch_records = cfg_integer(root, "batchRecords", 10000, 1, MOST_RECORDS);
+    s->batch_bytes = cfg_integer(root, "batchBytes", 4 << 20, 1, LARGEST_BATCH);
+    s->poll_ms = cfg_duration_ms(root, "poll", "1s");
+    s->settle_ms = cfg_duration_ms(root, "settle", "2s");
+    if (s->poll_ms < 10)
+        cfg_error(cfg_get(root, "poll"), "must be at least 10ms");
+    (void)cfg_string(root, "description", NULL); /* for readers of the file; told, if it is no string */
+}
+
+static const char *name_of(struct arena *a, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    const char *base = slash ? slash + 1 : path;
+    const char *dot = strrchr(base, '.');
+    return arena_memdup(a, base, dot ? (size_t)(dot - base) : strlen(base));
+}
+
+static int load(struct source *out, struct arena *a, const struct cfg *root, const struct settings *settings,
+                const struct entity_set *entities)
+{
+    *out = (struct source){.name = name_of(a, cfg_path(root))};
+    load_values(out, a, root, settings);
+    load_entities(out, a, root, entities);
+    return cfg_failed(root) ? -1 : 0;
+}
+
+int source_parse(struct source *out, struct arena *a, const char *path, const char *text, size_t n,
+                 const struct settings *settings, const struct entity_set *entities)
+{
+    const struct cfg *root = cfg_parse(a, path, text, n);
+    return root ? load(out, a, root, settings, entities) : -1;
+}
+
+static int is_json(const struct dirent *d)
+{
+    size_t n = strlen(d->d_name);
+    return d->d_name[0] != '.' && n > 5 && strcmp(d->d_name + n - 5, ".json") == 0;
+}
+
+/* By bytes, so that the order is the same everywhere. */
+static int by_name(const struct dirent **a, const struct dirent **b)
+{
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+int source_load_all(struct source_set *set, struct arena *a, const struct settings *settings,
+                    const struct entity_set *entities)
+{
+    struct dirent **files;
+    int n = scandir(settings->sources, &files, is_json, by_name);
+    if (n < 0) {
+        log_errno("cannot read the folder of source files %s", settings->sources);
+        return -1;
+    }
+    int result = 0;
+    *set = (struct source_set){.list = arena_array(a, (size_t)n, sizeof *set->list), .n = (size_t)n};
+    for (int i = 0; i < n; i++) {
+        const struct cfg *root = cfg_open(a, arena_printf(a, "%s/%s", settings->sources, files[i]->d_name));
+        if (!root || load(&set->list[i], a, root, settings, entities) < 0)
+            result = -1;
+        free(files[i]);
+    }
+    free(files);
+    return result;
+}

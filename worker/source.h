@@ -1,0 +1,36 @@
+/*
+ * Source files: conf/sources/NAME.json, what a client delivers, how it is to be read and which entity files clean it.
+ */
+#ifndef ORIEL_SOURCE_H
+#define ORIEL_SOURCE_H
+
+#include "lib/settings.h"
+#include "worker/entity.h"
+#include "worker/reader.h"
+
+struct source {
+    const char *name; /* NAME */
+    const char *client;
+    const struct entity *const *entities; /* in the set's order, NULL-terminated */
+    size_t n_entities;
+    const char *folder;  /* where files are dropped */
+    const char *pattern; /* fnmatch(3): the names of the files that are meant */
+    struct format format;
+    long long batch_records, batch_bytes; /* a batch ends with the record that reaches either */
+    long long poll_ms;                    /* how often the folder is looked at */
+    long long settle_ms;                  /* a file that has not changed for so long is complete */
+};
+
+struct source_set {
+    struct source *list; /* by name */
+    size_t n;
+};
+
+/* Reads every *.json of settings->sources. All mistakes of all files are told. -1 after messages. */
+int source_load_all(struct source_set *set, struct arena *a, const struct settings *settings,
+                    const struct entity_set *entities) must_check;
+/* Reads one file's text. -1 after messages. */
+int source_parse(struct source *out, struct arena *a, const char *path, const char *text, size_t n,
+                 const struct settings *settings, const struct entity_set *entities) must_check;
+
+#endif

@@ -1,0 +1,50 @@
+/*
+ * A drop folder: which of its files are complete, and what is in them by SHA-256. Files are only ever read. What was
+ * found out about a file is kept in memory, so an unchanged folder is not read again at each look.
+ */
+#ifndef ORIEL_SOURCE_FILE_H
+#define ORIEL_SOURCE_FILE_H
+
+#include <sys/stat.h>
+
+#include "worker/source.h"
+
+/* What tells one state of a file from another without reading it. */
+struct file_state {
+    dev_t device;
+    ino_t inode;
+    off_t size;
+    struct timespec modified;
+};
+
+struct drop_file {
+    char *name, *path;
+    struct file_state state;
+    long long seen_ms; /* monotonic: since when it is in this state */
+    char sha256[65];   /* "" until its contents were read */
+    bool done;         /* nothing is to be done about it while it stays in this state */
+};
+
+struct drop {
+    const struct source *source;
+    struct drop_file *files; /* by name, byte by byte */
+    size_t n;
+    bool told;      /* that the folder cannot be read */
+    bool told_name; /* that a file's name is not UTF-8 */
+};
+
+void drop_init(struct drop *d, const struct source *source);
+void drop_release(struct drop *d);
+
+/* Looks at the folder again. -1 after a message, which is given once until it can be read again. */
+int drop_scan(struct drop *d) must_check;
+/*
+ * The first complete file that is not done, `first` before all others (NULL: none is preferred), with its contents
+ * summed. NULL when there is none. Valid until the next scan. A file that cannot be read is told and marked done.
+ */
+struct drop_file *drop_next(struct drop *d, const char *first);
+
+struct file_state file_state_of(const struct stat *st);
+bool file_state_same(const struct file_state *a, const struct file_state *b);
+
+#endif

@@ -1,0 +1,367 @@
+#include "worker/work.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+
+#include "lib/log.h"
+#include "worker/bookkeeping.h"
+#include "worker/check.h"
+#include "worker/feed.h"
+
+enum { FIRST_PAUSE_MS = 1000, LONGEST_PAUSE_MS = 60000, STANDBY_MS = 1000, LOOKED_EVERY_MS = 10000 };
+
+/* The leader's lock is a pair of numbers that nothing else in the database uses ("oril", 1), held by the session that
+ * writes: who loses the connection has lost the lock, and cannot write without having it again. */
+static const char lead_sql[] = "SELECT pg_catalog.pg_try_advisory_lock(1869769068, 1)";
+static const char looked_sql[] = "UPDATE oriel.source SET looked_at = pg_catalog.now() WHERE name = ANY ($1::text[])";
+
+static const char version_sql[] = "SELECT COALESCE(pg_catalog.max(version), 0) FROM oriel.bookkeeping";
+
+struct work {
+    const char *config, *database;
+    struct domain *domain;
+    struct feed *feeds; /* domain->sources.n of them */
+    struct loader loader;
+    bool checked; /* tables and contracts were compared with this domain */
+    bool leading;
+    bool told_standby;
+    long long retry_at_ms, pause_ms, looked_ms;
+    int exit_code;
+    bool ending;
+};
+
+/* ---- signals: blocked for life, open only in the wait; handlers set flags ---- */
+
+static volatile sig_atomic_t end_asked, reload_asked;
+
+static void on_end(int signal)
+{
+    (void)signal;
+    end_asked = 1;
+}
+
+static void on_reload(int signal)
+{
+    (void)signal;
+    reload_asked = 1;
+}
+
+static void set_up_signals(void)
+{
+    static const struct {
+        int signal;
+        void (*handler)(int);
+    } table[] = {{SIGTERM, on_end}, {SIGINT, on_end}, {SIGHUP, on_reload}, {SIGPIPE, SIG_IGN}};
+    sigset_t blocked;
+    sigemptyset(&blocked);
+    for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+        struct sigaction action = {.sa_handler = table[i].handler};
+        sigemptyset(&action.sa_mask);
+        sigaction(table[i].signal, &action, NULL);
+        if (table[i].handler != SIG_IGN)
+            sigaddset(&blocked, table[i].signal);
+    }
+    sigprocmask(SIG_BLOCK, &blocked, NULL);
+}
+
+/* ---- time ---- */
+
+static long long now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
+}
+
+/* Doubles up to the longest; a random half of it, so that several do not knock in step. */
+static long long next_pause(struct work *w)
+{
+    w->pause_ms = w->pause_ms ? w->pause_ms * 2 : FIRST_PAUSE_MS;
+    if (w->pause_ms > LONGEST_PAUSE_MS)
+        w->pause_ms = LONGEST_PAUSE_MS;
+    return w->pause_ms / 2 + random() % (w->pause_ms / 2 + 1);
+}
+
+/* ---- losing and gaining ---- */
+
+static void end(struct work *w, int exit_code)
+{
+    w->exit_code = exit_code;
+    w->ending = true;
+}
+
+static void disconnect(struct work *w)
+{
+    for (size_t i = 0; i < w->domain->sources.n; i++)
+        feed_drop_delivery(&w->feeds[i]);
+    session_close(&w->loader.session);
+    w->leading = w->told_standby = false;
+}
+
+/* Drops everything that hangs on the connection; what was not committed is read again from the stored position. */
+static void lose(struct work *w)
+{
+    const struct failure *f = &w->loader.session.failure;
+    long long pause = next_pause(w);
+    log_warn("%s: %s (SQLSTATE %s); the batch in hand is dropped and tried again in %.1f s", f->doing, f->message,
+             f->sqlstate, (double)pause / 1000);
+    disconnect(w);
+    w->retry_at_ms = now_ms() + pause;
+}
+
+static void tell_failed_check(bool ok, const char *line)
+{
+    if (!ok)
+        log_error("%s", line);
+}
+
+/* Whether `oriel init` has brought the bookkeeping to this program's version. 1; 0, told; -1. */
+static int check_bookkeeping(struct session *s)
+{
+    PGresult *r = session_query(s, "reading the bookkeeping's version", version_sql, 0, NULL);
+    if (!r && failure_remedy(&s->failure) == REMEDY_RETRY)
+        return -1;
+    long long version = r ? session_integer(r, 0, 0) : 0;
+    PQclear(r);
+    if (version != bookkeeping_version)
+        log_error("the bookkeeping in the database is of version %lld and this program needs %d; run `oriel init`",
+                  version, bookkeeping_version);
+    return version == bookkeeping_version;
+}
+
+/* 1: all in order; 0: not, as told; -1: the catalog could not be read. */
+static int check_catalog(const struct domain *d, struct session *s)
+{
+    int known = check_bookkeeping(s);
+    if (known <= 0)
+        return known;
+    struct arena a;
+    arena_init(&a);
+    struct check c = {.entities = &d->entities, .arena = &a, .tell = tell_failed_check};
+    int result = check_tables(&c, s) < 0 || check_contracts(&c, s) < 0 ? -1 : c.failures == 0;
+    arena_release(&a);
+    return result;
+}
+
+static bool tests_hold(const struct domain *d)
+{
+    struct arena a;
+    arena_init(&a);
+    struct check c = {.entities = &d->entities, .arena = &a, .tell = tell_failed_check};
+    check_tests(&c);
+    arena_release(&a);
+    return c.failures == 0;
+}
+
+static void connect_and_check(struct work *w)
+{
+    struct session *s = &w->loader.session;
+    if (session_open(s, w->domain->settings.database) < 0) {
+        long long pause = next_pause(w);
+        log_warn("trying to connect again in %.1f s", (double)pause / 1000);
+        w->retry_at_ms = now_ms() + pause;
+        return;
+    }
+    int in_order = w->checked ? 1 : check_catalog(w->domain, s);
+    if (in_order < 0)
+        lose(w);
+    else if (!in_order) {
+        log_error("not started: the database is not as this configuration needs it (`oriel check` shows all of it)");
+        end(w, EXIT_USAGE);
+    } else
+        w->checked = true;
+}
+
+static int register_sources(struct work *w)
+{
+    for (size_t i = 0; i < w->domain->sources.n; i++)
+        if (feed_register(&w->feeds[i], &w->loader.session) < 0)
+            return -1;
+    return 0;
+}
+
+/* Prepares the connection for this domain. */
+static void begin_work(struct work *w)
+{
+    if (loader_prepare(&w->loader, &w->domain->entities) < 0 || register_sources(w) < 0) {
+        lose(w);
+        return;
+    }
+    w->leading = true;
+    log_info("leading: %zu sources, %zu entity files", w->domain->sources.n, w->domain->entities.n);
+}
+
+static void try_to_lead(struct work *w)
+{
+    PGresult *r = session_query(&w->loader.session, "asking for the leader's lock", lead_sql, 0, NULL);
+    if (!r) {
+        lose(w);
+        return;
+    }
+    bool mine = *PQgetvalue(r, 0, 0) == 't';
+    PQclear(r);
+    if (mine)
+        begin_work(w);
+    else if (!w->told_standby) {
+        log_info("another worker leads; standing by to take over when it goes");
+        w->told_standby = true;
+    }
+}
+
+/* ---- configuration ---- */
+
+static void set_domain(struct work *w, struct domain *d)
+{
+    w->domain = d;
+    w->feeds = mem_alloc(d->sources.n * sizeof *w->feeds);
+    for (size_t i = 0; i < d->sources.n; i++)
+        feed_init(&w->feeds[i], &d->sources.list[i], &d->entities);
+}
+
+static void drop_domain(struct work *w)
+{
+    for (size_t i = 0; i < w->domain->sources.n; i++)
+        feed_release(&w->feeds[i]);
+    free(w->feeds);
+    domain_free(w->domain);
+}
+
+/* NULL, and the reason told, unless the configuration can be worked with. */
+static struct domain *load_next(struct work *w)
+{
+    struct domain *d = domain_load(w->config, w->database);
+    if (!d)
+        return NULL;
+    int in_order = tests_hold(d);
+    if (in_order && !w->loader.session.c) {
+        log_error("without the database the new configuration cannot be compared with its tables");
+        in_order = 0;
+    } else if (in_order && (in_order = check_catalog(d, &w->loader.session)) < 0)
+        log_error("%s: %s", w->loader.session.failure.doing, w->loader.session.failure.message);
+    if (in_order > 0)
+        return d;
+    domain_free(d);
+    return NULL;
+}
+
+static void reload(struct work *w)
+{
+    reload_asked = 0;
+    struct domain *next = load_next(w);
+    if (!next) {
+        log_error("the configuration was not taken; going on with the one before. Mend it and send HUP again");
+        return;
+    }
+    bool same_database = strcmp(next->settings.database, w->domain->settings.database) == 0;
+    bool led = w->leading;
+    if (!same_database)
+        disconnect(w);
+    drop_domain(w);
+    set_domain(w, next);
+    log_info("configuration read again");
+    if (led && same_database)
+        begin_work(w);
+}
+
+/* ---- the loop ---- */
+
+static void note_looked(struct work *w)
+{
+    if (now_ms() - w->looked_ms < LOOKED_EVERY_MS)
+        return;
+    struct arena a;
+    arena_init(&a);
+    size_t n = w->domain->sources.n;
+    const char **names = arena_array(&a, n, sizeof *names);
+    for (size_t i = 0; i < n; i++)
+        names[i] = w->domain->sources.list[i].name;
+    const char *array = session_array(&a, names, n);
+    if (session_run(&w->loader.session, "noting that sources were looked at", looked_sql, 1, &array) < 0)
+        lose(w);
+    w->looked_ms = now_ms();
+    arena_release(&a);
+}
+
+/* One batch of each source that has work. Returns how long nothing will be to do, in ms. */
+static long long serve_sources(struct work *w)
+{
+    long long soonest = LOOKED_EVERY_MS;
+    for (size_t i = 0; i < w->domain->sources.n; i++) {
+        struct feed *f = &w->feeds[i];
+        switch (feed_step(f, &w->loader, now_ms())) {
+        case FEED_WORKED:
+            w->pause_ms = 0;
+            soonest = 0;
+            break;
+        case FEED_IDLE:
+            if (!f->stopped && f->look_at_ms - now_ms() < soonest)
+                soonest = f->look_at_ms - now_ms();
+            break;
+        case FEED_RETRY:
+            lose(w);
+            return 0;
+        }
+    }
+    note_looked(w);
+    return soonest > 0 ? soonest : 0;
+}
+
+/* Does what can be done now. Returns how long to wait then, in ms. */
+static long long step(struct work *w)
+{
+    if (!w->loader.session.c) {
+        if (now_ms() < w->retry_at_ms)
+            return w->retry_at_ms - now_ms();
+        connect_and_check(w);
+        return 0;
+    }
+    if (w->leading)
+        return serve_sources(w);
+    try_to_lead(w);
+    return w->leading || !w->loader.session.c ? 0 : STANDBY_MS;
+}
+
+/* Sleeps, with signals let in, and notices when Postgres closes the connection meanwhile. */
+static void wait_ms(struct work *w, long long ms)
+{
+    struct timespec timeout = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+    struct pollfd p = {.fd = w->loader.session.c ? PQsocket(w->loader.session.c) : -1, .events = POLLIN};
+    sigset_t none;
+    sigemptyset(&none);
+    if (ppoll(&p, 1, &timeout, &none) <= 0 || !p.revents)
+        return;
+    if (PQconsumeInput(w->loader.session.c) && PQstatus(w->loader.session.c) == CONNECTION_OK)
+        return;
+    failure_set(&w->loader.session.failure, "08006", "waiting for work", "the connection to Postgres was lost");
+    lose(w);
+}
+
+int work_run(const char *config, const char *database)
+{
+    struct work w = {.config = config, .database = database};
+    struct domain *d = domain_load(config, database);
+    if (!d || !tests_hold(d)) {
+        domain_free(d);
+        return EXIT_USAGE;
+    }
+    set_up_signals();
+    srandom((unsigned)now_ms());
+    loader_init(&w.loader);
+    set_domain(&w, d);
+    while (!w.ending) {
+        long long pause = step(&w);
+        if (w.ending)
+            break;
+        wait_ms(&w, pause);
+        if (end_asked)
+            end(&w, EXIT_OK);
+        else if (reload_asked)
+            reload(&w);
+    }
+    loader_release(&w.loader);
+    drop_domain(&w);
+    if (w.exit_code == EXIT_OK)
+        log_info("ended; everything that was begun is committed");
+    return w.exit_code;
+}

@@ -1,0 +1,16 @@
+/*
+ * The daemon: one leader pulls, keeps, cleans and merges; others stand by and take over when it goes.
+ */
+#ifndef ORIEL_WORK_H
+#define ORIEL_WORK_H
+
+#include "lib/base.h"
+
+/*
+ * Runs until TERM or INT; the batch in hand is finished first. HUP reads the configuration again. config: path of
+ * oriel.json; database: as in domain_load(). Returns an exit code: EXIT_USAGE when the configuration, its tests, its
+ * tables or a contract are not in order, so that nothing was started.
+ */
+int work_run(const char *config, const char *database) must_check;
+
+#endif
