@@ -149,6 +149,20 @@ subtest 'brown-out' => sub {
     like(scalar phase('brownout', '--for', '1s'), qr/the brown-out of v_things_v1 was not ended by who began it; the grant is given back now/, 'the next runner gives back');
     is($s->sql(q{SELECT has_table_privilege('oriel_ds', 'api.v_things_v1', 'SELECT')}), 't', 'the grant is there');
     is(catalog(), $second, 'the catalog is what it was');
+    my $started = fork // die;
+    if (!$started) {
+        open STDOUT, '>', '/dev/null';
+        exec "$s->{build}/oriel", '-c', $s->{config}, 'change', 'brownout', $name, '--for', '1s' or POSIX::_exit(1);
+    }
+    wait_until { $s->sql('SELECT count(*) FROM oriel.brownout') == 1 } 'the brown-out to begin';
+    kill 'KILL', $started;
+    waitpid $started, 0;
+    is($s->sql('SELECT count(*) FROM oriel.brownout'), 1, 'killed, it has given nothing back');
+    $s->start('worker');
+    wait_until { $s->sql(q{SELECT has_table_privilege('oriel_ds', 'api.v_things_v1', 'SELECT')}) eq 't' } 'the worker to give it back';
+    is($s->sql('SELECT count(*) FROM oriel.brownout'), 0, 'the worker gives back when the time is over');
+    is($s->stop('worker'), 0, 'and ends well');
+    like(read_file("$s->{folder}/log/worker.log"), qr/the brown-out of v_things_v1 was not ended by who began it/, 'having said so');
     my $interrupted = fork // die;
     if (!$interrupted) {
         open STDOUT, '>', '/dev/null';

@@ -97,8 +97,9 @@ int brownout_restore(PGconn *c, bool all)
     int result = 0;
     PGresult *r =
         pg_query(c, "looking for brown-outs that should have ended",
-                 "SELECT b.contract, b.change FROM oriel.brownout b WHERE $1::boolean OR b.until < pg_catalog.now()", 1,
-                 (const char *const[]){all ? "t" : "f"});
+                 "SELECT b.contract, b.change FROM oriel.brownout b"
+                 " WHERE $1::boolean OR b.until < pg_catalog.now() - interval '2 s'", /* who began it is first */
+                 1, (const char *const[]){all ? "t" : "f"});
     if (!r)
         return -1;
     arena_init(&a);

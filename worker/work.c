@@ -6,10 +6,17 @@
 
 #include "lib/log.h"
 #include "worker/bookkeeping.h"
+#include "worker/change_removal.h"
 #include "worker/check.h"
 #include "worker/feed.h"
 
-enum { FIRST_PAUSE_MS = 1000, LONGEST_PAUSE_MS = 60000, STANDBY_MS = 1000, LOOKED_EVERY_MS = 10000 };
+enum {
+    FIRST_PAUSE_MS = 1000,
+    LONGEST_PAUSE_MS = 60000,
+    STANDBY_MS = 1000,
+    LOOKED_EVERY_MS = 10000,
+    RESTORED_EVERY_MS = 1000
+};
 
 /* The leader's lock is a pair of numbers that nothing else in the database uses ("oril", 1), held by the session that
  * writes: who loses the connection has lost the lock, and cannot write without having it again. */
@@ -26,7 +33,7 @@ struct work {
     bool checked; /* tables and contracts were compared with this domain */
     bool leading;
     bool told_standby;
-    long long retry_at_ms, pause_ms, looked_ms;
+    long long retry_at_ms, pause_ms, looked_ms, restored_ms;
     int exit_code;
     bool ending;
 };
@@ -283,10 +290,23 @@ static void note_looked(struct work *w)
     arena_release(&a);
 }
 
+/* A brown-out that was killed ends by itself: the leader gives the grant back when its time is over. */
+static void end_brownouts(struct work *w)
+{
+    struct session *s = &w->loader.session;
+    if (!s->c || now_ms() - w->restored_ms < RESTORED_EVERY_MS)
+        return;
+    w->restored_ms = now_ms();
+    if (brownout_restore(s->c, false) == 0 || PQstatus(s->c) == CONNECTION_OK)
+        return;
+    failure_set(&s->failure, "08006", "ending brown-outs", "the connection to Postgres was lost");
+    lose(w);
+}
+
 /* One batch of each source that has work. Returns how long nothing will be to do, in ms. */
 static long long serve_sources(struct work *w)
 {
-    long long soonest = LOOKED_EVERY_MS;
+    long long soonest = RESTORED_EVERY_MS;
     for (size_t i = 0; i < w->domain->sources.n; i++) {
         struct feed *f = &w->feeds[i];
         switch (feed_step(f, &w->loader, now_ms())) {
@@ -304,6 +324,7 @@ static long long serve_sources(struct work *w)
         }
     }
     note_looked(w);
+    end_brownouts(w);
     return soonest > 0 ? soonest : 0;
 }
 
