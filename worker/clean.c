@@ -127,9 +127,11 @@ static bool operate(struct cleaning *c, const struct field *f, struct value *v, 
         return true;
     struct cell text = {v->text, v->len};
     for (size_t i = 0; i < f->n_operations; i++) {
-        const struct operation *o = &f->operations[i];
-        if (!o->apply(o, c->arena, &text)) {
-            *fault = (struct fault){REASON_BAD_UNIT, o->name, NULL};
+        struct operation o = f->operations[i];
+        if (v->kind == VALUE_NUMBER) /* JSON's own numbers are read as JSON writes them */
+            o.numbers = (struct number_form){.decimal_char = '.'};
+        if (!o.apply(&o, c->arena, &text)) {
+            *fault = (struct fault){REASON_BAD_UNIT, o.name, NULL};
             *v = (struct value){VALUE_STRING, text.text, text.len};
             return false;
         }

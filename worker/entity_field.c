@@ -26,7 +26,7 @@ static const struct {
 } typed_keys[] = {
     {"format", DATES},
     {"zone", 1 << TYPE_DATETIME},
-    {"decimalChar", 1 << TYPE_NUMBER},
+    {"decimalChar", NUMBERS}, /* of an integer: for its operations, such as cents */
     {"groupChar", NUMBERS},
     {"bareNumber", NUMBERS},
     {"trueValues", 1 << TYPE_BOOLEAN},

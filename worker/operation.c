@@ -160,6 +160,7 @@ static const struct {
     const char *name;
     bool (*apply)(const struct operation *, struct arena *, struct cell *);
 } table[] = {
+    {"cents", operation_cents},                 /* an amount of money in hundredths: "12.5" becomes "1250" */
     {"digits", apply_digits},                   /* keeps 0 to 9 only */
     {"lower", apply_lower},                     /* Unicode's lower case, of no language in particular */
     {"nfc", apply_nfc},                         /* Unicode's normal form C */
@@ -201,7 +202,7 @@ void operation_load(struct operation *o, const struct cfg *c, struct number_form
     const char *near = text_nearest(o->name, names);
     cfg_error(c, "no operation \"%s\"%s%s%s", o->name,
               near ? "; did you mean \""
-                   : "; known are digits, lower, nfc, ordinal, squeeze, strip_tags, trim, "
+                   : "; known are cents, digits, lower, nfc, ordinal, squeeze, strip_tags, trim, "
                      "unescape_html, upper and unit:kg, unit:g, unit:lb, unit:oz",
               near ? near : "", near ? "\"?" : "");
 }

@@ -25,6 +25,7 @@ void operation_load(struct operation *o, const struct cfg *c, struct number_form
 /* Operations that have files of their own. */
 bool operation_unescape_html(const struct operation *self, struct arena *a, struct cell *text);
 bool operation_strip_tags(const struct operation *self, struct arena *a, struct cell *text);
+bool operation_cents(const struct operation *self, struct arena *a, struct cell *text);
 bool operation_unit(const struct operation *self, struct arena *a, struct cell *text);
 const struct unit *unit_find(const char *name); /* by the names that may stand behind "unit:"; NULL for others */
 extern const char *const unit_names[];          /* NULL-terminated */

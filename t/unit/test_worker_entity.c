@@ -105,7 +105,7 @@ static const struct {
     {"'name':'v','from':'/v','type':'datetime','zone':'../../passwd'", "no zone"},
     {"'name':'v','from':'/v','type':'datetime','zone':'Asia/Tokyo','constraints':{'minimum':'2000-01-01T00:00'}",
      "no limits"},
-    {"'name':'v','from':'/v','type':'string','decimalChar':','", "it is for number"},
+    {"'name':'v','from':'/v','type':'string','decimalChar':','", "it is for integer, number"},
     {"'name':'v','from':'/v','type':'number','decimalChar':',,'", "one character"},
     {"'name':'v','from':'/v','type':'number','decimalChar':'5'", "no digit"},
     {"'name':'v','from':'/v','type':'number','groupChar':'.'", "the same as decimalChar"},

@@ -42,6 +42,19 @@ static const struct {
     {"strip_tags", "<!-- open <b>x</b>", "<!-- open x"},
     {"strip_tags", "gone<script>for ever", "gone"},
     {"strip_tags", "<", "<"},
+    {"cents", "12.5", "1250"},
+    {"cents", "0", "0"},
+    {"cents", "7", "700"},
+    {"cents", "-0.01", "-1"},
+    {"cents", "3.335", "334"},
+    {"cents", "3.3349", "333"},
+    {"cents", "-3.335", "-334"},
+    {"cents", "-0.001", "0"},
+    {"cents", "1e2", "10000"},
+    {"cents", "90071992547409.93", "9007199254740993"},
+    {"cents", "", ""},
+    {"cents", "on request", "on request"},
+    {"cents", "12.50 EUR", "12.50 EUR"},
     {"unit:kg", "60 kg", "60"},
     {"unit:kg", "60kg", "60"},
     {"unit:kg", " 100 LBS. ", "45.359237"},
@@ -118,7 +131,7 @@ static void test_mistakes(struct arena *a)
     } mistakes[] = {{"trimm", "did you mean \"trim\"?"},
                     {"unit:kgs", "did you mean \"unit:kg\"?"},
                     {"unit:furlong", "known are kg, g, lb and oz"},
-                    {"rot13", "known are digits, lower"}};
+                    {"rot13", "known are cents, digits, lower"}};
     for (size_t i = 0; i < ARRAY_SIZE(mistakes); i++) {
         struct operation o;
         struct buf log;
