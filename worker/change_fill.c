@@ -81,18 +81,22 @@ static long long number(const PGresult *r, int column)
     return strtoll(PQgetvalue(r, 0, column), NULL, 10);
 }
 
-/* Where an earlier run stopped; or, the first time, the whole of the key as it is now: rows that come later are written
- * by a worker that knows the new column. */
+/* Where an earlier run stopped; or, the first time and again after a fill that came to its end, the whole of the key as
+ * it is now: as long as a worker of the release before is at work, rows come that need filling. */
 static int find_range(struct filling *f, const char *table, const char *column, struct arena *a)
 {
     const char *sql = arena_printf(a,
-                                   "WITH started AS (INSERT INTO oriel.change_fill (change, next_key, last_key)"
+                                   "WITH started AS (INSERT INTO oriel.change_fill AS f (change, next_key, last_key)"
                                    " SELECT $1, COALESCE(min(%s), 1), COALESCE(max(%s), 0) FROM %s"
-                                   " ON CONFLICT (change) DO NOTHING RETURNING next_key, last_key, rows)"
+                                   " ON CONFLICT (change) DO UPDATE SET next_key = EXCLUDED.next_key,"
+                                   " last_key = EXCLUDED.last_key WHERE $2::boolean AND f.next_key > f.last_key"
+                                   " RETURNING next_key, last_key, rows)"
                                    " SELECT next_key, last_key, rows FROM started UNION ALL"
-                                   " SELECT next_key, last_key, rows FROM oriel.change_fill WHERE change = $1",
+                                   " SELECT next_key, last_key, rows FROM oriel.change_fill WHERE change = $1"
+                                   "    AND NOT EXISTS (SELECT FROM started)",
                                    column, column, table);
-    PGresult *r = pg_query(f->c, "finding the range of keys", sql, 1, &f->change->name);
+    const char *params[] = {f->change->name, f->change->step[STEP_FILL].applied_at ? "t" : "f"};
+    PGresult *r = pg_query(f->c, "finding the range of keys", sql, 2, params);
     if (!r)
         return -1;
     f->first = f->next = number(r, 0);

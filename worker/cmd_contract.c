@@ -67,9 +67,13 @@ static void print_json(struct arena *a, const struct contract_differences *d)
     buf_release(&b);
 }
 
-static enum contract_verdict verdict_of(const struct contract_set *lock, const struct contract_difference *d)
+/* What the lock file itself has foreseen is no surprise: a removal after the sunset, a change of meaning with its
+ * reason. */
+static enum contract_verdict verdict_of(struct arena *a, const struct contract_set *lock,
+                                        const struct contract_difference *d)
 {
-    return retired(lock, d) ? CONTRACT_OK : d->rule->verdict;
+    bool agreed = d->rule->verdict == CONTRACT_ACK && contract_difference_acknowledged(lock, a, d);
+    return agreed || retired(lock, d) ? CONTRACT_OK : d->rule->verdict;
 }
 
 /* Prints every difference; returns the worst verdict. */
@@ -80,7 +84,7 @@ static enum contract_verdict tell(const struct asking *q, const struct contract_
     if (q->json)
         print_json(q->arena, d);
     for (size_t i = 0; i < d->n; i++) {
-        enum contract_verdict v = verdict_of(lock, &d->list[i]);
+        enum contract_verdict v = verdict_of(q->arena, lock, &d->list[i]);
         if (!q->json)
             printf("%-5s %s\n", contract_verdict_names[v], contract_difference_text(q->arena, &d->list[i]));
         worst = v > worst ? v : worst;
