@@ -3,9 +3,10 @@
 #include "lib/lease.h"
 #include "lib/settings.h"
 
-/* objsubid 2 marks locks named by two integers. */
+/* objsubid 2 marks locks named by two integers. A view is asked for by its hash, not by its row in the catalog: the
+ * transaction that asks may just have dropped it. */
 static const char leases_sql[] =
-    "SELECT COALESCE(v.relname, '(unknown)'), a.application_name, COALESCE(a.client_addr::text, 'local'),"
+    "SELECT COALESCE($1::text, v.relname, '(unknown)'), a.application_name, COALESCE(a.client_addr::text, 'local'),"
     "       pg_catalog.to_char(a.backend_start, 'YYYY-MM-DD HH24:MI:SS'), a.pid"
     "  FROM pg_catalog.pg_locks l"
     "  JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid"
@@ -15,7 +16,7 @@ static const char leases_sql[] =
     " WHERE l.locktype = 'advisory' AND l.objsubid = 2 AND l.mode = 'ShareLock' AND l.granted"
     "   AND l.classid = " LEASE_CLASS " AND l.database = (SELECT oid FROM pg_catalog.pg_database"
     "                                                      WHERE datname = pg_catalog.current_database())"
-    "   AND ($1::text IS NULL OR v.relname = $1)"
+    "   AND ($1::text IS NULL OR pg_catalog.hashtext($1) = l.objid::bigint::bit(32)::integer)"
     " ORDER BY 1, 2, 5";
 
 int reader_leases_read(struct reader_leases *leases, struct arena *a, PGconn *c, const char *view)

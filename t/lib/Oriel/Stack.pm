@@ -7,6 +7,7 @@ package Oriel::Stack;
 #   my $s = Oriel::Stack->new(domain => 't/domain/x');      # sources/, entities/, sql/ of a folder
 #   my $s = Oriel::Stack->new(domain => { 'sql/changes/0001-a/expand.sql' => 'CREATE …' });   # files made for this test
 #   my $s = Oriel::Stack->new(start => []);                 # database only; or some of: worker responders nginx
+#   my $s = Oriel::Stack->new(start => [], upstream => [...]); $s->start('nginx');   # sockets of responders that the test starts
 #   my $s = Oriel::Stack->new(settings => { responder => { maxRows => 5 } });
 #   $s->sql('SELECT 1', 'oriel_ds'); $s->oriel('status'); $s->get('/v1/products'); $s->drop_file('acme', 'a.csv', $text);
 #   $s->finish; done_testing;
@@ -117,6 +118,7 @@ sub start_nginx {
     mkdir $n;
     symlink Cwd::getcwd() . '/conf/nginx', "$n/oriel";
     my $user = $> == 0 ? 'user root;' : '';
+    my $upstream = join ' ', map { "server unix:$_;" } @{ $self->{upstream} // [$self->{fcgi}] };
     my $temp = join ' ', map { "${_}_temp_path $_;" } qw(client_body fastcgi proxy uwsgi scgi);
     write_file("$n/nginx.conf", <<"END");
 daemon off; $user worker_processes 1; pid nginx.pid; error_log stderr info;
@@ -125,7 +127,7 @@ http {
     $temp
     include oriel/oriel-http.conf;
     access_log access.log oriel;
-    upstream oriel { server unix:$self->{fcgi}; keepalive 16; }
+    upstream oriel { $upstream keepalive 16; }
     server { listen unix:$self->{http}; include oriel/oriel.conf; }
 }
 END
