@@ -4,13 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fcgi-app/deprecation.h"
 #include "fcgi-app/json_row.h"
 #include "fcgi-app/sqlstate.h"
 #include "lib/log.h"
 
 enum {
     LARGEST_HEAD = 256 * 1024, /* a Content-Location is as long as a URL may be, three times over when escaped */
-    KEPT_BODY = 1 << 20        /* a larger body's memory is given back before the next request */
+    KEPT_BODY = 1 << 20,       /* a larger body's memory is given back before the next request */
+    US_PER_MS = 1000
 };
 
 static const struct api_error troubles[] = {
@@ -90,11 +92,15 @@ static void put_header(struct answer *a, const char *name, const char *value)
 /* Headers that every answer has. Caches must tell requests apart by what the answer depends on (RFC 9110, 12.5.5). */
 static void put_common_headers(struct answer *a, const struct plan *p)
 {
-    put_header(a, "Vary", p && p->profile ? "Accept, Accept-Profile, Prefer, Range" : "Accept, Prefer, Range");
+    buf_printf(&a->head, "Vary: Accept%s, Prefer, Range%s\r\n", p && p->profile ? ", Accept-Profile" : "",
+               p && p->cors.varies ? ", Origin" : "");
     if (!p)
         return;
+    cors_headers(&a->head, &p->cors);
     put_header(a, "Content-Profile", p->profile);
     put_header(a, "Allow", p->allow);
+    if (p->contract)
+        deprecation_headers(&a->head, p->contract);
 }
 
 /* Ends the headers. A HEAD request's answer has no body, and so none is announced either. */
@@ -273,4 +279,14 @@ void answer_rows(struct answer *a, const struct plan *p, const PGresult *r)
         answer_trouble(a, p, TROUBLE_TOO_LARGE);
     else
         finish(a, p);
+}
+
+void answer_timing(struct answer *a, int64_t database_us, int64_t total_us)
+{
+    static const char end[] = "\r\n";
+    buf_trim_end(&a->head, sizeof end - 1);
+    buf_puts(&a->head, "Server-Timing: ");
+    if (database_us >= 0)
+        buf_printf(&a->head, "db;dur=%.1f, ", (double)database_us / US_PER_MS);
+    buf_printf(&a->head, "total;dur=%.1f\r\n%s", (double)total_us / US_PER_MS, end);
 }

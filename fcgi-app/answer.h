@@ -44,4 +44,8 @@ void answer_failure(struct answer *a, const struct plan *p, const PGresult *r);
 /* p: what is known of the request; NULL when no plan was made. */
 void answer_trouble(struct answer *a, const struct plan *p, enum answer_trouble trouble);
 
+/* Adds Server-Timing to what one of the above has made: how long the database had the request (-1 when it never had
+ * it), and how long all took, in microseconds. */
+void answer_timing(struct answer *a, int64_t database_us, int64_t total_us);
+
 #endif

@@ -2,12 +2,25 @@
 
 #include <stdlib.h>
 
+#include "fcgi-app/cors.h"
+
 enum { MOST_IN_FLIGHT = 8192, LONGEST_URL = 65535 /* nginx has no room for more */ };
+
+static const char *const *read_origins(const struct cfg *section)
+{
+    size_t n;
+    const char *const *origins = cfg_strings(section, "origins", &n);
+    for (size_t i = 0; i < n; i++)
+        if (!cors_is_origin(origins[i]))
+            cfg_error(cfg_at(cfg_get(section, "origins"), i),
+                      "\"*\" or an origin such as \"https://app.example\" was expected: in lower case, without a path");
+    return origins;
+}
 
 int options_read(struct options *o, const struct cfg *section)
 {
     static const char *const keys[] = {"responders", "maxRows",          "maxDepth",     "maxInFlight", "maxUrl",
-                                       "retryAfter", "statementTimeout", "drainTimeout", NULL};
+                                       "retryAfter", "statementTimeout", "drainTimeout", "origins",     NULL};
     if (section->value)
         cfg_keys(section, keys);
     *o = (struct options){
@@ -19,6 +32,7 @@ int options_read(struct options *o, const struct cfg *section)
         .statement_timeout_ms = cfg_duration_ms(section, "statementTimeout", "5s"),
         .drain_timeout_ms = cfg_duration_ms(section, "drainTimeout", "10s"),
         .retry_after = (int)((cfg_duration_ms(section, "retryAfter", "1s") + 999) / 1000),
+        .origins = read_origins(section),
     };
     if (o->statement_timeout_ms > INT32_MAX)
         cfg_error(cfg_get(section, "statementTimeout"), "at most 24 days were expected; \"0s\" stands for no timeout");

@@ -5,6 +5,7 @@
 #ifndef ORIEL_PLAN_H
 #define ORIEL_PLAN_H
 
+#include "fcgi-app/cors.h"
 #include "lib/contract.h"
 
 /* What of a request counts. Strings are never NULL; an absent header is "". */
@@ -13,6 +14,8 @@ struct request {
     const char *path;           /* still percent-encoded, without the query */
     const char *query;          /* without "?" */
     const char *accept, *prefer, *range, *accept_profile;
+    const char *origin;         /* of the page that asks, where a browser tells it */
+    const char *asked_method, *asked_headers; /* what a preflight asks for */
     bool has_body;              /* a Content-Length above 0, or a Transfer-Encoding */
 };
 
@@ -35,6 +38,7 @@ struct api {
     long long max_rows;         /* per request; 0 for no maximum */
     int max_depth;              /* of and/or trees */
     int retry_after;            /* seconds, for 503 */
+    const char *const *origins; /* whose pages may read, NULL-terminated (cors.h); NULL for none */
 };
 
 enum plan_kind {
@@ -55,6 +59,7 @@ struct plan {
     struct api_error error;
     const char *allow;          /* value of the Allow header, NULL for none */
     const struct contract *contract;
+    struct cors cors;
     const char *profile;        /* Content-Profile to send, NULL for none */
     bool head;                  /* HEAD: headers only */
     enum media media;           /* MEDIA_OBJECT: exactly one row, else 406 PGRST116 (404 for key_path) */

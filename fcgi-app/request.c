@@ -3,7 +3,20 @@
 #include <string.h>
 
 /* What is looked for, in the order of the values. */
-enum { METHOD, URI, ACCEPT, PREFER, RANGE, ACCEPT_PROFILE, CONTENT_LENGTH, TRANSFER_ENCODING, N_VALUES };
+enum {
+    METHOD,
+    URI,
+    ACCEPT,
+    PREFER,
+    RANGE,
+    ACCEPT_PROFILE,
+    ORIGIN,
+    ASKED_METHOD,
+    ASKED_HEADERS,
+    CONTENT_LENGTH,
+    TRANSFER_ENCODING,
+    N_VALUES
+};
 
 static const struct {
     const char *name;
@@ -15,6 +28,9 @@ static const struct {
     [PREFER] = {"HTTP_PREFER=", true},
     [RANGE] = {"HTTP_RANGE=", false},
     [ACCEPT_PROFILE] = {"HTTP_ACCEPT_PROFILE=", false},
+    [ORIGIN] = {"HTTP_ORIGIN=", false},
+    [ASKED_METHOD] = {"HTTP_ACCESS_CONTROL_REQUEST_METHOD=", false},
+    [ASKED_HEADERS] = {"HTTP_ACCESS_CONTROL_REQUEST_HEADERS=", true},
     [CONTENT_LENGTH] = {"CONTENT_LENGTH=", false},
     [TRANSFER_ENCODING] = {"HTTP_TRANSFER_ENCODING=", true},
 };
@@ -60,6 +76,9 @@ void request_read(struct request *r, struct arena *a, char *const *parameters, s
         .prefer = values[PREFER],
         .range = values[RANGE],
         .accept_profile = values[ACCEPT_PROFILE],
+        .origin = values[ORIGIN],
+        .asked_method = values[ASKED_METHOD],
+        .asked_headers = values[ASKED_HEADERS],
         .has_body = has_body,
     };
 }

@@ -58,6 +58,9 @@ struct connection {
     struct arena arena;               /* of the request */
     struct plan plan;
     struct task task;
+    int64_t begun_us;    /* when the request was read; clock_us() */
+    int64_t asked_us;    /* when it went to Postgres */
+    int64_t database_us; /* how long it was there; -1 when it was not */
 };
 
 struct responder {
@@ -165,6 +168,7 @@ static void close_waiting(struct responder *r, struct connection *c)
 static void send_answer(struct responder *r, struct connection *c)
 {
     bool keep = c->fcgi.keepConnection && !c->last && !r->stop;
+    answer_timing(&r->answer, c->database_us, clock_us() - c->begun_us);
     FCGX_PutStr(r->answer.head.data, (int)r->answer.head.len, c->fcgi.out);
     if (r->answer.body.len)
         FCGX_PutStr(r->answer.body.data, (int)r->answer.body.len, c->fcgi.out);
@@ -196,6 +200,7 @@ static void task_done(struct task *t, const PGresult *result)
     struct connection *c = t->owner;
     struct responder *r = c->responder;
     r->n_busy--;
+    c->database_us = clock_us() - c->asked_us;
     if (c->state == CONNECTION_ABANDONED) {
         recycle(r, c);
         return;
@@ -225,6 +230,7 @@ static int ask_database(struct responder *r, struct connection *c)
             .done = task_done,
             .owner = c,
         };
+        c->asked_us = clock_us();
         if (database_send(r->database, &c->task) == 0)
             return 0;
         trouble = TROUBLE_NO_DATABASE;
@@ -246,6 +252,8 @@ static void serve(struct responder *r, struct connection *c)
 {
     struct request request;
     size_t url_length;
+    c->begun_us = clock_us();
+    c->database_us = -1;
     request_read(&request, &c->arena, c->fcgi.envp, &url_length);
     if (!request.has_body)
         request.has_body = has_body(c);

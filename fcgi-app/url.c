@@ -50,9 +50,10 @@ struct url_pair *url_query(struct arena *a, const char *query, size_t *n)
     return pairs;
 }
 
+static const char digits[] = "0123456789ABCDEF";
+
 const char *url_safe(struct arena *a, const char *s)
 {
-    static const char digits[] = "0123456789ABCDEF";
     char *out = arena_alloc(a, 3 * strlen(s) + 1);
     size_t len = 0;
     for (; *s; s++) {
@@ -66,4 +67,20 @@ const char *url_safe(struct arena *a, const char *s)
         out[len++] = digits[c & 15];
     }
     return out;
+}
+
+static bool is_unreserved(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || strchr("-._~", c);
+}
+
+void url_put_segment(struct buf *b, const char *s)
+{
+    for (; *s; s++) {
+        unsigned char c = (unsigned char)*s;
+        if (is_unreserved(*s))
+            buf_putc(b, *s);
+        else
+            buf_printf(b, "%%%c%c", digits[c >> 4], digits[c & 15]);
+    }
 }

@@ -1,9 +1,10 @@
 /*
- * Percent-decoding (RFC 3986, section 2.1) of paths and queries.
+ * Percent-encoding (RFC 3986, section 2.1) of paths and queries.
  */
 #ifndef ORIEL_URL_H
 #define ORIEL_URL_H
 
+#include "lib/buf.h"
 #include "lib/mem.h"
 
 /* Decodes n bytes; with plus, "+" is a blank. A "%" that no two hexadecimal digits follow stands for itself. NULL when
@@ -19,5 +20,7 @@ struct url_pair *url_query(struct arena *a, const char *query, size_t *n);
 
 /* s with every byte that may not stand in a header's value or a URI percent-encoded. */
 const char *url_safe(struct arena *a, const char *s);
+/* Appends s as one segment of a path: all but the unreserved characters (RFC 3986, section 2.3) percent-encoded. */
+void url_put_segment(struct buf *b, const char *s);
 
 #endif

@@ -62,6 +62,9 @@ static const struct request plain_request = {.method = "GET",
                                              .accept = "",
                                              .prefer = "",
                                              .range = "",
-                                             .accept_profile = ""};
+                                             .accept_profile = "",
+                                             .origin = "",
+                                             .asked_method = "",
+                                             .asked_headers = ""};
 
 #endif

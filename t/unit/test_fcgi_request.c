@@ -23,7 +23,7 @@ static void test_request(void)
     struct request r = read_request((const char *const[]){
         "FCGI_ROLE=RESPONDER", "REQUEST_METHOD=GET", "REQUEST_URI=/v1/a%20b?x=1?2&y=%2F", "QUERY_STRING=ignored",
         "HTTP_ACCEPT=a/b", "HTTP_ACCEPT_PROFILE=v1", "HTTP_PREFER=count=exact", "HTTP_PREFER=timezone=UTC",
-        "HTTP_RANGE=0-1", "HTTP_RANGE=5-6", "CONTENT_LENGTH=", NULL});
+        "HTTP_RANGE=0-1", "HTTP_RANGE=5-6", "CONTENT_LENGTH=", "HTTP_ORIGIN=http://a", NULL});
     is(r.method, "GET", "method");
     is(r.path, "/v1/a%20b", "the path as it came, without the query");
     is(r.query, "x=1?2&y=%2F", "the query from the first question mark");
@@ -32,6 +32,7 @@ static void test_request(void)
     is(r.accept_profile, "v1", "Accept-Profile is another header");
     is(r.prefer, "count=exact, timezone=UTC", "Prefer sent twice is one list");
     is(r.range, "0-1", "of two ranges the first counts");
+    is(r.origin, "http://a", "Origin");
     ok(!r.has_body, "an empty length is no body");
     r = read_request((const char *const[]){"REQUEST_METHOD=GET", NULL});
     is(r.path, "", "what is absent is empty, never NULL");
@@ -82,6 +83,10 @@ static void test_options(void)
        "oriel.json:1: responder.maxRow: unknown key; did you mean \"maxRows\"?\n"
        "oriel.json:1: responder.maxInFlight: a whole number from 1 to 8192 was expected\n",
        "are all told, with file, line and key");
+    is_int(read_options(&o, "{\"origins\": [\"https://a.example\", \"*\"]}", &log), 0, "origins");
+    ok(strcmp(o.origins[0], "https://a.example") == 0 && !o.origins[2], "are a list");
+    is_int(read_options(&o, "{\"origins\": [\"*\", \"https://a.example/\"]}", &log), -1, "that is checked");
+    ok(strstr(buf_str(&log), "oriel.json:1: responder.origins[1]: \"*\" or an origin such as"), "entry by entry");
     is_int(read_options(&o, "{\"drainTimeout\": \"2d\"}", &log), -1, "durations have a maximum");
     buf_release(&log);
 }

@@ -1,0 +1,41 @@
+#include "fcgi-app/deprecation.h"
+
+#include <time.h>
+
+#include "fcgi-app/url.h"
+
+/* What the contract's comment could declare is a day that is there; another one is left out. */
+static void put_sunset(struct buf *head, const char *day)
+{
+    struct tm t = {0};
+    char date[64];
+    const char *end = strptime(day, "%Y-%m-%d", &t);
+    if (!end || *end || timegm(&t) == (time_t)-1) /* timegm() also finds the day of the week */
+        return;
+    strftime(date, sizeof date, "%a, %d %b %Y 00:00:00 GMT", &t); /* English: no program calls setlocale() */
+    buf_printf(head, "Sunset: %s\r\n", date);
+}
+
+static void put_successor(struct buf *head, const char *view)
+{
+    struct arena a;
+    const char *entity;
+    int version;
+    arena_init(&a);
+    if (contract_name_split(&a, view, &entity, &version) == 0) {
+        buf_printf(head, "Link: </v%d/", version);
+        url_put_segment(head, entity);
+        buf_puts(head, ">; rel=\"successor-version\"\r\n");
+    }
+    arena_release(&a);
+}
+
+void deprecation_headers(struct buf *head, const struct contract *c)
+{
+    if (c->deprecated)
+        buf_puts(head, "Deprecation: true\r\n");
+    if (c->sunset)
+        put_sunset(head, c->sunset);
+    if (c->successor)
+        put_successor(head, c->successor);
+}
