@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fcgi-app/csv_row.h"
 #include "fcgi-app/deprecation.h"
 #include "fcgi-app/json_row.h"
 #include "fcgi-app/sqlstate.h"
@@ -232,6 +233,7 @@ static const char *content_type(const struct plan *p)
         [MEDIA_JSON] = {"application/json; charset=utf-8", "application/json; nulls=stripped; charset=utf-8"},
         [MEDIA_OBJECT] = {"application/vnd.pgrst.object+json; charset=utf-8",
                           "application/vnd.pgrst.object+json; nulls=stripped; charset=utf-8"},
+        [MEDIA_CSV] = {"text/csv; charset=utf-8"},
     };
     return types[p->media][p->strip_nulls];
 }
@@ -249,6 +251,17 @@ static void put_rows_headers(struct answer *a, const struct plan *p, const struc
         put_content_range(a, p, page);
     put_header(a, "Content-Location", p->content_location);
     put_header(a, "Preference-Applied", p->preference_applied);
+}
+
+static void put_rows(struct answer *a, const struct plan *p, const PGresult *r, int n_rows,
+                     const struct json_columns *columns)
+{
+    if (p->media == MEDIA_CSV)
+        csv_rows_put(&a->body, r, n_rows, columns);
+    else if (single(p))
+        json_row_put(&a->body, r, 0, columns);
+    else
+        json_rows_put(&a->body, r, n_rows, columns);
 }
 
 void answer_rows(struct answer *a, const struct plan *p, const PGresult *r)
@@ -271,10 +284,8 @@ void answer_rows(struct answer *a, const struct plan *p, const PGresult *r)
     start(a, !single(p) && page.total > page.rows ? 206 : 200);
     put_rows_headers(a, p, &page);
     struct json_columns columns = {p->columns, p->n_columns, first, p->strip_nulls};
-    if (!p->head && single(p))
-        json_row_put(&a->body, r, 0, &columns);
-    else if (!p->head)
-        json_rows_put(&a->body, r, page.rows, &columns);
+    if (!p->head)
+        put_rows(a, p, r, page.rows, &columns);
     if (a->body.failed)
         answer_trouble(a, p, TROUBLE_TOO_LARGE);
     else

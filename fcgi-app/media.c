@@ -19,6 +19,8 @@ static const struct media_name {
     {"application/vnd.pgrst.array+json", MEDIA_JSON, 2},
     {"application/vnd.pgrst.object", MEDIA_OBJECT, 2},
     {"application/vnd.pgrst.object+json", MEDIA_OBJECT, 2},
+    {"text/*", MEDIA_CSV, 1},
+    {"text/csv", MEDIA_CSV, 2},
 };
 
 struct choice {
@@ -114,8 +116,8 @@ int media_choose(const char *accept, struct arena *a, enum media *media, bool *s
         return plan_fail(
             error, "PGRST107",
             arena_printf(a, "None of these media types are available: %s", plan_error_text(a, accept, false)), NULL,
-            "Available are application/json and application/vnd.pgrst.object+json.");
+            "Available are application/json, application/vnd.pgrst.object+json and text/csv.");
     *media = best.name->media;
-    *strip_nulls = best.strip_nulls;
+    *strip_nulls = best.strip_nulls && *media != MEDIA_CSV;
     return 0;
 }

@@ -47,11 +47,12 @@ enum plan_kind {
     PLAN_ROWS     /* send sql, write rows */
 };
 
-enum media { MEDIA_JSON, MEDIA_OBJECT };
+enum media { MEDIA_JSON, MEDIA_OBJECT, MEDIA_CSV };
 
 struct plan_column {
     const char *key;            /* prepared for writing: "\"name\":", escaped, with its colon */
     size_t key_len;
+    const char *name;           /* as it is */
 };
 
 struct plan {

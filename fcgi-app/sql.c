@@ -72,13 +72,13 @@ static const char *output_type(const struct output *o)
     return o->field->steps[o->field->n_steps - 1].as_text ? "text" : "jsonb";
 }
 
-/* What cannot be written as it comes is asked for as JSON. A JSON null inside of JSON is taken for a null like the
- * others when nulls are stripped. */
-static void put_output(struct sql *s, const struct output *o, bool strip_nulls)
+/* For JSON, what cannot be written as it comes is asked for as JSON. A JSON null inside of JSON is taken for a null
+ * like the others when nulls are stripped. */
+static void put_output(struct sql *s, const struct output *o, const struct plan *p)
 {
     const char *type = output_type(o), *before = "", *after = "";
-    bool plain = type_is_plain(s->a, type);
-    if (strip_nulls && (!plain || type_is_json(type))) {
+    bool plain = p->media == MEDIA_CSV || type_is_plain(s->a, type);
+    if (p->strip_nulls && (!plain || type_is_json(type))) {
         before = "NULLIF(pg_catalog.json_strip_nulls(pg_catalog.to_json(";
         after = "))::text, 'null')::json";
     } else if (!plain) {
@@ -142,7 +142,8 @@ static void name_columns(struct plan *p, struct arena *a, const struct output *o
         buf_init(&key, 6 * len + 3); /* a control character takes six bytes */
         buf_json_string(&key, outputs[i].key, len);
         buf_putc(&key, ':');
-        p->columns[i] = (struct plan_column){.key = arena_memdup(a, key.data, key.len), .key_len = key.len};
+        p->columns[i] =
+            (struct plan_column){.key = arena_memdup(a, key.data, key.len), .key_len = key.len, .name = outputs[i].key};
         buf_release(&key);
     }
 }
@@ -220,7 +221,7 @@ static void put_statement(struct sql *s, const struct plan *p, const struct ast 
         buf_puts(&s->text, "SELECT ");
     for (size_t i = 0; i < n; i++) {
         buf_puts(&s->text, i || p->counted ? ", " : "");
-        put_output(s, &outputs[i], p->strip_nulls);
+        put_output(s, &outputs[i], p);
         if (p->counted)
             buf_printf(&s->text, " AS c%zu", i + 1);
     }

@@ -1,4 +1,4 @@
-# What answers say beside their rows, through the whole stack: the end of a contract, timings, CORS.
+# What answers say beside their rows, through the whole stack: the end of a contract, timings, CORS, rows as CSV.
 use strict;
 use warnings;
 use Oriel::Stack;
@@ -61,6 +61,24 @@ subtest 'CORS' => sub {
     is($r->{headers}{'access-control-allow-methods'}, 'GET, HEAD, OPTIONS', 'its methods');
     is($r->{headers}{'access-control-allow-headers'}, 'X-Retry-Count, prefer, x-retry-count', 'its headers');
     is($r->{body}, '', 'no body');
+};
+
+subtest 'CSV' => sub {
+    my @csv = (Accept => 'text/csv');
+    my $r   = $s->get('/v2/events?order=id', @csv);
+    is($r->{headers}{'content-type'}, 'text/csv; charset=utf-8', 'its type');
+    is($r->{headers}{'content-range'}, '0-2/*', 'its range');
+    is($r->{body}, join("\r\n", 'id,name,at,price,good,tags,data',
+        '1,plain,2027-01-15 12:00:00+00,1.50,t,"{a,""b c""}","{""k"": 1}"',
+        qq(2,"a ""quoted"", two\nlines",2027-07-15 12:00:00+00,,f,{},),
+        '3,"",,NaN,,,"""text"""', ''), 'its rows, in the text of Postgres');
+    is($s->get('/v2/events?id=eq.0&select=id,when:at', @csv)->{body}, "id,when\r\n", 'no row: the names remain');
+    is($s->get('/v2/events/1?select=name', @csv)->{body}, "name\r\nplain\r\n", 'one row by its key');
+    is($s->get('/v2/events/9', @csv)->{json}{code}, 'PGRST116', 'errors are JSON');
+    $r = $s->client->head('/v2/events', @csv);
+    is("$r->{headers}{'content-type'} $r->{headers}{'content-range'}", 'text/csv; charset=utf-8 0-2/*', 'HEAD');
+    is($s->get('/v2/events?id=eq.1&select=id', Accept => 'text/csv;q=0.5, application/json')->{body}, '[{"id":1}]', 'what is liked better');
+    is($s->get('/v2/events', Accept => 'text/html')->{status}, 406, 'neither');
 };
 
 $s->finish;

@@ -8,7 +8,7 @@
 enum { INT4 = 23 };
 
 static struct answer a;
-static struct plan_column id_key = {"\"id\":", 5};
+static struct plan_column id_key = {"\"id\":", 5, "id"};
 
 static struct plan rows_plan(void)
 {
@@ -123,6 +123,27 @@ static void test_single(void)
     is(buf_str(&a.body), "{\"id\":1}", "a row by its key is an object");
     is(header("Content-Type"), "application/json; charset=utf-8", "of the plain media type");
     is(header("Content-Range"), NULL, "and without a range");
+}
+
+static void test_csv(void)
+{
+    struct plan p = rows_plan();
+    p.media = MEDIA_CSV;
+    p.counted = true;
+    answer_result(&p, 2, "3");
+    is_int(a.status, 206, "a part of the rows as CSV");
+    is(header("Content-Type"), "text/csv; charset=utf-8", "its media type");
+    is(buf_str(&a.body), "id\r\n1\r\n2\r\n", "its body");
+    answer_result(&p, 0, "0");
+    is(buf_str(&a.body), "id\r\n", "without rows the names remain");
+    p.key_path = true;
+    p.counted = false;
+    answer_result(&p, 1, NULL);
+    is(buf_str(&a.body), "id\r\n1\r\n", "one row by its key");
+    p.head = true;
+    answer_result(&p, 1, NULL);
+    is(header("Content-Type"), "text/csv; charset=utf-8", "HEAD has the type");
+    is(buf_str(&a.body), "", "and no body");
 }
 
 static void test_headers(void)
@@ -257,6 +278,7 @@ int main(void)
     test_ranges();
     test_past_the_end();
     test_single();
+    test_csv();
     test_headers();
     test_head();
     test_plans();

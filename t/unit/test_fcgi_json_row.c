@@ -1,7 +1,7 @@
-/* Rows as JSON: each type's form, escapes, nulls. */
+/* Rows as JSON and as CSV: each type's form, escapes, nulls. */
 #include "t/unit/tap.h"
 
-#include "fcgi-app/json_row.h"
+#include "fcgi-app/csv_row.h"
 
 enum { BOOL = 16, INT8 = 20, TEXT = 25, JSON = 114, FLOAT8 = 701, DATE = 1082, TIME = 1083, TIMESTAMP = 1114 };
 enum { TIMESTAMPTZ = 1184, TIMETZ = 1266, NUMERIC = 1700, UUID = 2950, JSONB = 3802 };
@@ -27,7 +27,7 @@ static PGresult *result_of(const Oid *types, const char *const *values, int n)
 static const char *json_of(Oid type, const char *value)
 {
     static struct buf b;
-    static const struct plan_column key = {"\"c\":", 4};
+    static const struct plan_column key = {.key = "\"c\":", .key_len = 4};
     const struct json_columns columns = {&key, 1, 0, false};
     PGresult *r = result_of(&type, &value, 1);
     buf_release(&b);
@@ -88,7 +88,7 @@ static void test_columns(void)
 {
     static const Oid types[] = {INT8, BOOL, INT8, TEXT};
     static const char *const values[] = {"7", "t", "1", NULL};
-    static const struct plan_column keys[] = {{"\"id\":", 5}, {"\"na\\\"me\":", 9}};
+    static const struct plan_column keys[] = {{.key = "\"id\":", .key_len = 5}, {.key = "\"na\\\"me\":", .key_len = 9}};
     struct json_columns columns = {keys, 2, 2, false};
     struct buf b;
     buf_init(&b, 1000);
@@ -115,7 +115,7 @@ static void test_rows_and_maximum(void)
 {
     static const Oid type = TEXT;
     static const char *const value = "abc";
-    static const struct plan_column key = {"\"c\":", 4};
+    static const struct plan_column key = {.key = "\"c\":", .key_len = 4};
     const struct json_columns columns = {&key, 1, 0, false};
     PGresult *r = result_of(&type, &value, 1);
     char more[] = "de";
@@ -133,8 +133,45 @@ static void test_rows_and_maximum(void)
     PQclear(r);
 }
 
+static void test_csv(void)
+{
+    static const Oid types[] = {INT8, TEXT, TEXT};
+    static const struct {
+        const char *value, *expected;
+    } cases[] = {
+        {"plain", "plain"},
+        {NULL, ""},
+        {"", "\"\""},
+        {"a,b", "\"a,b\""},
+        {"say \"no\"", "\"say \"\"no\"\"\""},
+        {"\"", "\"\"\"\""},
+        {"two\nlines", "\"two\nlines\""},
+        {"\r", "\"\r\""},
+        {" blanks ", "\" blanks \""},
+        {"it's; fine\tso", "it's; fine\tso"},
+    };
+    static const struct plan_column keys[] = {{.name = "a,b"}, {.name = "c"}};
+    const struct json_columns columns = {keys, 2, 1, true};
+    struct buf b, expected;
+    buf_init(&b, 1000);
+    buf_init(&expected, 1000);
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        const char *const values[] = {"7", cases[i].value, "z"};
+        PGresult *r = result_of(types, values, 3);
+        buf_reset(&b);
+        buf_reset(&expected);
+        csv_rows_put(&b, r, 1, &columns);
+        buf_printf(&expected, "\"a,b\",c\r\n%s,z\r\n", cases[i].expected);
+        is(buf_str(&b), buf_str(&expected), "a field of CSV");
+        PQclear(r);
+    }
+    buf_release(&b);
+    buf_release(&expected);
+}
+
 int main(void)
 {
+    test_csv();
     test_types();
     test_columns();
     test_rows_and_maximum();

@@ -313,6 +313,21 @@ static void test_count(void)
     arena_release(&a);
 }
 
+static void test_csv(void)
+{
+    struct arena a;
+    arena_init(&a);
+    struct plan p;
+    struct request r = plain_request;
+    r.query = "select=id,tags,d:data,\"on \\\"sale\\\"\"";
+    r.accept = "text/csv;nulls=stripped";
+    plan_make(&p, &a, &test_api, &r);
+    is(shown(&a, &p), "SELECT t.\"id\", t.\"tags\", t.\"data\", t.\"on \"\"sale\"\"\"" VIEW,
+       "CSV takes Postgres' own text of all types");
+    is(p.columns[2].name, "d", "and the names as they are");
+    arena_release(&a);
+}
+
 static void test_stripped_nulls(void)
 {
     struct arena a;
@@ -384,6 +399,7 @@ int main(void)
     test_pages();
     test_max_rows();
     test_count();
+    test_csv();
     test_stripped_nulls();
     test_key_paths();
     return tap_done();

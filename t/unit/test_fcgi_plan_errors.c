@@ -222,7 +222,7 @@ static void test_routes(void)
 
 static const struct {
     const char *accept;
-    int expected; /* 0 JSON, 1 object, +2 nulls stripped, -1 none */
+    int expected; /* 0 JSON, 1 object, +2 nulls stripped, 4 CSV, -1 none */
 } accepts[] = {
     {"", 0},
     {"*/*", 0},
@@ -241,7 +241,11 @@ static const struct {
     {"*/*, application/vnd.pgrst.object+json", 1},
     {"application/json;q=0, application/vnd.pgrst.object+json;q=0.001", 1},
     {"application/json;x=\"a,b;q=0\"", 0},
-    {"text/csv", -1},
+    {"text/csv", 4},
+    {"text/csv; header=present; nulls=stripped", 4},
+    {"text/*", 4},
+    {"application/json;q=0.9, text/csv", 4},
+    {"text/*, application/json", 0},
     {"text/html, image/png;q=0.5", -1},
     {"application/json;q=0", -1},
     {";;;,,,=", -1},
@@ -256,7 +260,7 @@ static void test_media(void)
         struct request r = plain_request;
         r.accept = accepts[i].accept;
         plan_make(&p, &a, &test_api, &r);
-        int got = p.kind == PLAN_ROWS ? (p.media == MEDIA_OBJECT) + 2 * p.strip_nulls : -1;
+        int got = p.kind == PLAN_ROWS ? (p.media == MEDIA_OBJECT) + 2 * p.strip_nulls + 4 * (p.media == MEDIA_CSV) : -1;
         is_int(got, accepts[i].expected, r.accept);
         if (got < 0)
             is(p.error.code, "PGRST107", "406");

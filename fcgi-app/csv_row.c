@@ -1,0 +1,53 @@
+#include "fcgi-app/csv_row.h"
+
+#include <string.h>
+
+/* Quoted where a reader would otherwise take it for several fields, for a null or for one without its blanks. */
+static bool wants_quotes(const char *s, size_t n)
+{
+    if (!n || s[0] == ' ' || s[n - 1] == ' ')
+        return true;
+    return memchr(s, ',', n) || memchr(s, '"', n) || memchr(s, '\n', n) || memchr(s, '\r', n);
+}
+
+static void put_field(struct buf *b, const char *s, size_t n)
+{
+    if (!wants_quotes(s, n)) {
+        buf_put(b, s, n);
+        return;
+    }
+    buf_putc(b, '"');
+    for (const char *quote; (quote = memchr(s, '"', n));) {
+        size_t part = (size_t)(quote - s) + 1;
+        buf_put(b, s, part);
+        buf_putc(b, '"');
+        s += part;
+        n -= part;
+    }
+    buf_put(b, s, n);
+    buf_putc(b, '"');
+}
+
+static void put_row(struct buf *b, const PGresult *r, int row, const struct json_columns *columns)
+{
+    for (size_t i = 0; i < columns->n; i++) {
+        int column = columns->first + (int)i;
+        if (i)
+            buf_putc(b, ',');
+        if (!PQgetisnull(r, row, column))
+            put_field(b, PQgetvalue(r, row, column), (size_t)PQgetlength(r, row, column));
+    }
+    buf_put(b, "\r\n", 2);
+}
+
+void csv_rows_put(struct buf *b, const PGresult *r, int n_rows, const struct json_columns *columns)
+{
+    for (size_t i = 0; i < columns->n; i++) {
+        if (i)
+            buf_putc(b, ',');
+        put_field(b, columns->keys[i].name, strlen(columns->keys[i].name));
+    }
+    buf_put(b, "\r\n", 2);
+    for (int row = 0; row < n_rows; row++)
+        put_row(b, r, row, columns);
+}
