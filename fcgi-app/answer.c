@@ -7,6 +7,7 @@
 #include "fcgi-app/csv_row.h"
 #include "fcgi-app/deprecation.h"
 #include "fcgi-app/json_row.h"
+#include "fcgi-app/page.h"
 #include "fcgi-app/sqlstate.h"
 #include "lib/log.h"
 
@@ -169,27 +170,6 @@ void answer_failure(struct answer *a, const struct plan *p, const PGresult *r)
     answer_error(a, p, &e, NULL);
 }
 
-/* What came back: how many of the result's rows are answers, and how many there would be without limit and offset. */
-struct page {
-    int rows;
-    long long total; /* -1 when unknown */
-};
-
-static struct page page_of(const struct plan *p, const PGresult *r)
-{
-    struct page page = {.rows = PQntuples(r), .total = -1};
-    if (!p->counted)
-        return page;
-    if (page.rows > 0 && !PQgetisnull(r, 0, 0))
-        page.total = strtoll(PQgetvalue(r, 0, 0), NULL, 10);
-    if (page.rows > 0 && PQgetvalue(r, 0, 1)[0] != 't')
-        page.rows = 0;
-    /* a total that was only estimated can be below what is in hand */
-    if (page.total >= 0 && page.rows > 0 && page.total < p->offset + page.rows)
-        page.total = p->offset + page.rows;
-    return page;
-}
-
 /* "0-99/250", "*" for what is unknown or not there: the form of RFC 9110, 14.4, with the unit left out as PostgREST
  * does. */
 static void put_content_range(struct answer *a, const struct plan *p, const struct page *page)
@@ -264,7 +244,7 @@ static void put_rows(struct answer *a, const struct plan *p, const PGresult *r, 
         json_rows_put(&a->body, r, n_rows, columns);
 }
 
-void answer_rows(struct answer *a, const struct plan *p, const PGresult *r)
+void answer_rows(struct answer *a, const struct plan *p, const PGresult *r, const PGresult *estimate)
 {
     int first = p->counted ? 2 : 0;
     if (PQnfields(r) != first + (int)p->n_columns) {
@@ -272,8 +252,8 @@ void answer_rows(struct answer *a, const struct plan *p, const PGresult *r)
         answer_trouble(a, p, TROUBLE_BROKEN_PLAN);
         return;
     }
-    struct page page = page_of(p, r);
-    if (page.total >= 0 && p->offset > page.total) {
+    struct page page = page_of(p, r, estimate);
+    if (page.exact && p->offset > page.total) {
         answer_past_the_end(a, p, &page);
         return;
     }

@@ -4,7 +4,8 @@
  *
  * Errors that arise here: ORIEL002 507 the answer is larger than what may be built; ORIEL003 414 the URL is too long;
  * ORIEL004 503 too many requests are under way; PGRST001 503 there is no connection to Postgres; PGRST103 416 the
- * offset is past the end; PGRST116 406 (404 for a path with a key) not exactly one row; else the SQLSTATE (sqlstate.h).
+ * offset is past a known end; PGRST116 406 (404 for a path with a key) not exactly one row; else the SQLSTATE
+ * (sqlstate.h).
  */
 #ifndef ORIEL_ANSWER_H
 #define ORIEL_ANSWER_H
@@ -37,8 +38,8 @@ void answer_release(struct answer *a);
 
 /* The plan says all there is to say: PLAN_ERROR or PLAN_OPTIONS. */
 void answer_plan(struct answer *a, const struct plan *p);
-/* r holds the rows of p (PLAN_ROWS). */
-void answer_rows(struct answer *a, const struct plan *p, const PGresult *r);
+/* r holds the rows of p (PLAN_ROWS); estimate what its estimate_sql gave, NULL where it has none. */
+void answer_rows(struct answer *a, const struct plan *p, const PGresult *r, const PGresult *estimate);
 /* r is the error that p's statement met. */
 void answer_failure(struct answer *a, const struct plan *p, const PGresult *r);
 /* p: what is known of the request; NULL when no plan was made. */

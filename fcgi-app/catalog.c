@@ -18,6 +18,7 @@ void catalog_init(struct catalog *c, const struct contract_set *lock, const stru
         .max_rows = options->max_rows,
         .max_depth = options->max_depth,
         .retry_after = options->retry_after,
+        .exact_up_to = options->exact_up_to,
         .origins = options->origins,
     };
     c->warnings = mem_alloc(lock->n * sizeof *c->warnings);

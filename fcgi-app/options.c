@@ -19,8 +19,9 @@ static const char *const *read_origins(const struct cfg *section)
 
 int options_read(struct options *o, const struct cfg *section)
 {
-    static const char *const keys[] = {"responders", "maxRows",          "maxDepth",     "maxInFlight", "maxUrl",
-                                       "retryAfter", "statementTimeout", "drainTimeout", "origins",     NULL};
+    static const char *const keys[] = {
+        "responders",       "maxRows",      "maxDepth", "maxInFlight",    "maxUrl", "retryAfter",
+        "statementTimeout", "drainTimeout", "origins",  "exactCountUpTo", NULL};
     if (section->value)
         cfg_keys(section, keys);
     *o = (struct options){
@@ -32,6 +33,7 @@ int options_read(struct options *o, const struct cfg *section)
         .statement_timeout_ms = cfg_duration_ms(section, "statementTimeout", "5s"),
         .drain_timeout_ms = cfg_duration_ms(section, "drainTimeout", "10s"),
         .retry_after = (int)((cfg_duration_ms(section, "retryAfter", "1s") + 999) / 1000),
+        .exact_up_to = cfg_integer(section, "exactCountUpTo", 10000, 0, INT32_MAX),
         .origins = read_origins(section),
     };
     if (o->statement_timeout_ms > INT32_MAX)

@@ -19,6 +19,7 @@ struct options {
     int64_t statement_timeout_ms; /* Postgres gives a query up after it; 0 for never */
     int64_t drain_timeout_ms;     /* how long a responder that is to stop may finish its requests */
     int retry_after;              /* seconds, for the header of every 503 */
+    long long exact_up_to;        /* rows that "count=estimated" counts before it takes the planner's estimate */
     const char *const *origins;   /* whose pages browsers may let read (cors.h); NULL-terminated */
 };
 

@@ -21,7 +21,8 @@ int pipeline_start(struct pipeline *p, PGconn *conn)
 static void append(struct pipeline *p, struct task *t)
 {
     t->next = NULL;
-    t->result = NULL;
+    t->n_results = 0;
+    t->estimate = t->result = NULL;
     if (!p->head)
         p->head_since = clock_ms();
     *(p->head ? &p->tail->next : &p->head) = t;
@@ -38,6 +39,32 @@ static struct task *take_head(struct pipeline *p)
     return t;
 }
 
+/* What a task's commands are, in the order in which they are sent and answered. */
+enum part { PART_PREPARE, PART_SETTING, PART_ESTIMATE, PART_STATEMENT };
+
+/* Which part the n-th command of t is, from 0. */
+static enum part part_of(const struct task *t, size_t n)
+{
+    size_t settings = t->prepares ? 1 : 0, estimate = settings + t->n_settings;
+    if (n < settings)
+        return PART_PREPARE;
+    if (n < estimate)
+        return PART_SETTING;
+    return t->estimate_sql && n == estimate ? PART_ESTIMATE : PART_STATEMENT;
+}
+
+/* What goes before the statement itself. */
+static int send_settings(PGconn *c, const struct task *t)
+{
+    for (size_t i = 0; i < t->n_settings; i++) {
+        const char *const params[] = {t->settings[i].name, t->settings[i].value};
+        if (!PQsendQueryParams(c, "SELECT pg_catalog.set_config($1, $2, true)", 2, NULL, params, NULL, NULL, 0))
+            return 0;
+    }
+    return !t->estimate_sql ||
+           PQsendQueryParams(c, t->estimate_sql, t->n_estimate_params, NULL, t->params, NULL, NULL, 0);
+}
+
 /*
  * A request that takes a statement which is not there yet prepares it. Others of the shape that come before its result
  * is there go without, since they could not run if it failed.
@@ -46,10 +73,12 @@ static int send_task(struct pipeline *p, struct task *t)
 {
     PGconn *c = p->conn;
     struct statement *s = t->statement;
-    if (!s)
-        return PQsendQueryParams(c, t->sql, t->n_params, NULL, t->params, NULL, NULL, 0);
     if (t->prepares && !PQsendPrepare(c, s->name, t->sql, 0, NULL))
         return 0;
+    if (!send_settings(c, t))
+        return 0;
+    if (!s)
+        return PQsendQueryParams(c, t->sql, t->n_params, NULL, t->params, NULL, NULL, 0);
     return PQsendQueryPrepared(c, s->name, t->n_params, t->params, NULL, NULL, 0);
 }
 
@@ -136,6 +165,7 @@ static void run_again(struct pipeline *p, struct task *t)
         deallocate(p, s->name);
     statement_forget(&p->statements, s);
     statement_give_back(s);
+    PQclear(t->estimate);
     PQclear(t->result);
     t->again = true;
     send_chosen(p, t);
@@ -153,7 +183,9 @@ static void answer(struct pipeline *p, struct task *t)
         statement_give_back(t->statement);
     }
     t->result = NULL;
+    PGresult *estimate = t->estimate; /* t is its owner's again when it is done */
     t->done(t, r);
+    PQclear(estimate);
     PQclear(r);
 }
 
@@ -168,6 +200,25 @@ static void complete(struct pipeline *p)
         answer(p, t);
 }
 
+/* A command of t went well. */
+static void take_part(struct task *t, PGresult *r)
+{
+    switch (part_of(t, t->n_results++)) {
+    case PART_PREPARE:
+        t->statement->state = STATEMENT_PREPARED;
+        PQclear(r);
+        break;
+    case PART_SETTING:
+        PQclear(r);
+        break;
+    case PART_ESTIMATE:
+        t->estimate = r;
+        break;
+    case PART_STATEMENT:
+        t->result = r;
+    }
+}
+
 static void take_result(struct pipeline *p, PGresult *r)
 {
     struct task *t = p->head;
@@ -175,13 +226,12 @@ static void take_result(struct pipeline *p, PGresult *r)
     if (status == PGRES_PIPELINE_SYNC) {
         PQclear(r);
         complete(p);
-    } else if (status == PGRES_COMMAND_OK && t->prepares && t->statement->state == STATEMENT_PREPARING) {
-        t->statement->state = STATEMENT_PREPARED;
-        PQclear(r);
     } else if (status == PGRES_PIPELINE_ABORTED || t->result)
         PQclear(r); /* the first that was said counts */
-    else
+    else if (status == PGRES_FATAL_ERROR)
         t->result = r;
+    else
+        take_part(t, r);
 }
 
 void pipeline_receive(struct pipeline *p)

@@ -2,6 +2,10 @@
  * Many requests on one connection to Postgres: libpq's pipeline mode, with one sync for each request, so that answers
  * come in the order of the questions and an error stays with its own.
  *
+ * A request may take more than its statement: settings that hold for it alone, and an EXPLAIN. All of it goes out at
+ * once, and the server runs what stands between two syncs in one transaction of its own, so a setting that is local to
+ * the transaction is gone with the sync, whatever happened before it.
+ *
  * What is asked often is prepared by its text (statement.h). A prepared statement that the server does not know, or
  * that a change of its view has outlived, is prepared anew and the request run again, once.
  */
@@ -12,21 +16,32 @@
 
 #include "fcgi-app/statement.h"
 
+/* A configuration parameter of Postgres. */
+struct task_setting {
+    const char *name, *value;
+};
+
 /* One statement and who waits for it. Whoever sends it keeps it, and all that it points to, until done. */
 struct task {
     const char *sql;
     int n_params;
     const char *const *params;
-    bool keep_prepared; /* the text will come again */
+    bool keep_prepared;                  /* the text will come again */
+    const struct task_setting *settings; /* for this task alone */
+    size_t n_settings;
+    const char *estimate_sql; /* an EXPLAIN, run before the statement; NULL for none */
+    int n_estimate_params;    /* it has the first of the params */
     /* Called once. r: rows, success or error, cleared after the call; NULL: the connection was lost first. */
     void (*done)(struct task *t, const PGresult *r);
     void *owner;
+    PGresult *estimate; /* what estimate_sql gave, for done(); NULL for none; cleared after the call */
 
     /* below: the pipeline's own */
     struct task *next;
     struct statement *statement; /* NULL: sent without */
     bool prepares;               /* PREPARE goes before it */
     bool again;                  /* it was run once already */
+    size_t n_results;            /* commands that were answered */
     PGresult *result;
 };
 

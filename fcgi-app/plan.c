@@ -68,7 +68,10 @@ static int plan_read(struct plan *p, struct arena *a, const struct api *api, con
         prefer_parse(&prefer, a, r->prefer, &p->error) < 0)
         return -1;
     p->key_path = route->key;
-    p->counted = prefer.count && !p->key_path;
+    p->count = p->key_path ? COUNT_NONE : prefer.count;
+    p->counted = p->count == COUNT_EXACT || p->count == COUNT_ESTIMATED;
+    p->exact_up_to = api->exact_up_to;
+    p->time_zone = prefer.time_zone;
     if (plan_rows(p, a, api, r, route->key) < 0)
         return -1;
     p->preference_applied = prefer.applied;

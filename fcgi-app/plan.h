@@ -38,6 +38,7 @@ struct api {
     long long max_rows;         /* per request; 0 for no maximum */
     int max_depth;              /* of and/or trees */
     int retry_after;            /* seconds, for 503 */
+    long long exact_up_to;      /* rows that COUNT_ESTIMATED counts */
     const char *const *origins; /* whose pages may read, NULL-terminated (cors.h); NULL for none */
 };
 
@@ -45,6 +46,14 @@ enum plan_kind {
     PLAN_ERROR,   /* `error` is the answer */
     PLAN_OPTIONS, /* 200, no body, Allow */
     PLAN_ROWS     /* send sql, write rows */
+};
+
+/* What of the total is asked for. */
+enum plan_count {
+    COUNT_NONE,
+    COUNT_EXACT,
+    COUNT_PLANNED,  /* the planner's estimate */
+    COUNT_ESTIMATED /* exact up to a number of rows, the planner's estimate beyond */
 };
 
 enum media { MEDIA_JSON, MEDIA_OBJECT, MEDIA_CSV };
@@ -74,6 +83,12 @@ struct plan {
     const char *sql;
     const char **params;
     int n_params;
+    const char *time_zone;      /* to be set for this statement alone; NULL for the session's */
+    /* EXPLAIN of what the total is of, with the first of the params; NULL where no estimate is wanted. */
+    const char *estimate_sql;
+    int n_estimate_params;
+    enum plan_count count;
+    long long exact_up_to;      /* a total of COUNT_ESTIMATED that is greater was not counted to its end */
     /* The result: when counted, each row begins with `total` (bigint) and `here` (boolean: false in the only row when
      * the page is empty but the total is known); then n_columns columns. */
     bool counted;

@@ -10,6 +10,7 @@ static const struct {
     const char *code;
     int status;
 } statuses[] = {
+    {"22023", 400},    /* a time zone that is no name */
     {"42703", 400},    /* unknown column */
     {"42704", 400},    /* unknown type in a cast */
     {"ORIEL001", 503}, /* the database does not hold the contract */

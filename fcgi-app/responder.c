@@ -58,9 +58,10 @@ struct connection {
     struct arena arena;               /* of the request */
     struct plan plan;
     struct task task;
-    int64_t begun_us;    /* when the request was read; clock_us() */
-    int64_t asked_us;    /* when it went to Postgres */
-    int64_t database_us; /* how long it was there; -1 when it was not */
+    struct task_setting time_zone; /* the task's, when it has one */
+    int64_t begun_us;              /* when the request was read; clock_us() */
+    int64_t asked_us;              /* when it went to Postgres */
+    int64_t database_us;           /* how long it was there; -1 when it was not */
 };
 
 struct responder {
@@ -208,7 +209,7 @@ static void task_done(struct task *t, const PGresult *result)
     if (!result)
         answer_trouble(&r->answer, &c->plan, TROUBLE_NO_DATABASE);
     else if (PQresultStatus(result) == PGRES_TUPLES_OK)
-        answer_rows(&r->answer, &c->plan, result);
+        answer_rows(&r->answer, &c->plan, result, t->estimate);
     else {
         answer_failure(&r->answer, &c->plan, result);
         log_failure(c, result, r->answer.status);
@@ -222,11 +223,16 @@ static int ask_database(struct responder *r, struct connection *c)
     const struct plan *p = &c->plan;
     enum answer_trouble trouble = TROUBLE_BUSY;
     if (r->n_busy < r->service->options.max_in_flight) {
+        c->time_zone = (struct task_setting){"TimeZone", p->time_zone};
         c->task = (struct task){
             .sql = p->sql,
             .n_params = p->n_params,
             .params = (const char *const *)p->params,
             .keep_prepared = true,
+            .settings = &c->time_zone,
+            .n_settings = p->time_zone ? 1 : 0,
+            .estimate_sql = p->estimate_sql,
+            .n_estimate_params = p->n_estimate_params,
             .done = task_done,
             .owner = c,
         };

@@ -201,22 +201,38 @@ static const char *make_source(struct sql *s, const struct contract *c, const st
 
 /* A count and a page of the same snapshot, in one statement. The join keeps the count where the page is empty, and the
  * page's order: a left join without a condition can only be a loop over its left side, which is one row. */
-static void begin_counted(struct sql *s, const char *source, size_t n)
+static void begin_counted(struct sql *s, const struct plan *p, const char *source, size_t n)
 {
     buf_puts(&s->text, "SELECT n.total, p.here IS NOT NULL AS here");
     for (size_t i = 1; i <= n; i++)
         buf_printf(&s->text, ", p.c%zu", i);
     buf_puts(&s->text, " FROM (SELECT pg_catalog.count(*) AS total");
+    buf_puts(&s->text, p->count == COUNT_ESTIMATED ? " FROM (SELECT 1" : "");
     buf_puts(&s->text, source);
+    if (p->count == COUNT_ESTIMATED) { /* one more row than is counted tells that there are more */
+        buf_puts(&s->text, " LIMIT ");
+        sql_param(s, arena_printf(s->a, "%lld", p->exact_up_to + 1), "bigint");
+        buf_puts(&s->text, ") AS m");
+    }
     buf_puts(&s->text, ") AS n LEFT JOIN (SELECT true AS here");
 }
 
-static void put_statement(struct sql *s, const struct plan *p, const struct ast *ast, const struct range *range,
+/* The planner's number of rows. Called when only the source's parameters are bound. */
+static void make_estimate(struct sql *s, struct plan *p, const char *source)
+{
+    if (p->count != COUNT_PLANNED && p->count != COUNT_ESTIMATED)
+        return;
+    p->estimate_sql = arena_printf(s->a, "EXPLAIN (FORMAT JSON) SELECT 1%s", source);
+    p->n_estimate_params = s->n_params;
+}
+
+static void put_statement(struct sql *s, struct plan *p, const struct ast *ast, const struct range *range,
                           const struct output *outputs, size_t n)
 {
     const char *source = make_source(s, p->contract, ast);
+    make_estimate(s, p, source);
     if (p->counted)
-        begin_counted(s, source, n);
+        begin_counted(s, p, source, n);
     else
         buf_puts(&s->text, "SELECT ");
     for (size_t i = 0; i < n; i++) {

@@ -1,4 +1,5 @@
-# What answers say beside their rows, through the whole stack: the end of a contract, timings, CORS, rows as CSV.
+# What answers say beside their rows, through the whole stack: the end of a contract, timings, CORS, rows as CSV, totals that
+# are not counted, time zones.
 use strict;
 use warnings;
 use Oriel::Stack;
@@ -19,7 +20,7 @@ GRANT SELECT ON api.v_events_v1, api.v_events_v2 TO oriel_ds;
 END
 my $s = Oriel::Stack->new(
     domain     => { 'sql/changes/0001-events/expand.sql' => $expand },
-    settings   => { responder => { origins => ['https://app.example'] } },
+    settings   => { responder => { origins => ['https://app.example'], exactCountUpTo => 100, maxRows => 5000 } },
     start      => [qw(responders nginx)],
     responders => 1,                         # so that every request follows the one before it on one connection
 );
@@ -79,6 +80,69 @@ subtest 'CSV' => sub {
     is("$r->{headers}{'content-type'} $r->{headers}{'content-range'}", 'text/csv; charset=utf-8 0-2/*', 'HEAD');
     is($s->get('/v2/events?id=eq.1&select=id', Accept => 'text/csv;q=0.5, application/json')->{body}, '[{"id":1}]', 'what is liked better');
     is($s->get('/v2/events', Accept => 'text/html')->{status}, 406, 'neither');
+};
+
+subtest 'totals without counting' => sub {
+    $s->sql(q{CREATE TABLE dp.many (id integer PRIMARY KEY, kind integer); INSERT INTO dp.many SELECT i, i % 4 FROM generate_series(1, 3000) i;
+        ANALYZE dp.many; ALTER TABLE dp.many OWNER TO oriel_owner; CREATE OR REPLACE VIEW api.v_events_v2 AS
+        SELECT m.id, NULL::text AS name, NULL::timestamptz AS at, m.kind::numeric(8,2) AS price, NULL::boolean AS good, NULL::text[] AS tags, NULL::jsonb AS data
+        FROM dp.many m}, 'postgres');
+    my $range = sub {
+        my ($count, $target) = @_;
+        my $r = $s->get($target, Prefer => "count=$count");
+        is($r->{headers}{'preference-applied'}, "count=$count", "count=$count is applied") if $r->{status} < 300;
+        return "$r->{status} " . ($r->{headers}{'content-range'} // $r->{body});
+    };
+    my $planned = sub { $s->sql("EXPLAIN (FORMAT JSON) SELECT 1 FROM dp.many WHERE $_[0]", 'postgres') =~ /"Plan Rows": (\d+)/; $1 };
+    is($range->('exact', '/v2/events?limit=2'), '206 0-1/3000', 'exact');
+    is($range->('planned', '/v2/events?limit=2'), '206 0-1/3000', 'planned: after ANALYZE the planner knows');
+    my $filtered = $planned->('kind::numeric(8,2) = 1');
+    cmp_ok($filtered, '!=', 750, 'behind a cast it does not');
+    is($range->('planned', '/v2/events?limit=2&price=eq.1'), "206 0-1/$filtered", 'and its word is passed on');
+    is($range->('planned', '/v2/events?limit=1000&price=eq.1'), '200 0-749/750', 'unless the rows say better');
+    is($range->('estimated', '/v2/events?limit=2&id=lte.100'), '206 0-1/100', 'estimated: counted while there are few');
+    is($range->('estimated', '/v2/events?limit=2&id=lte.101'), '206 0-1/' . ($planned->('id <= 101') > 101 ? $planned->('id <= 101') : 101),
+        'and the planner beyond');
+    is($range->('estimated', '/v2/events?limit=2&offset=101&id=lte.100'), '416 */100', 'past a counted end');
+    is($range->('planned', '/v2/events?limit=2&offset=2999&price=eq.1'), "206 */$filtered", 'an estimate refuses nothing') if $filtered < 2999;
+    is($s->get('/v2/events?id=eq.x&limit=1', Prefer => 'count=planned')->{json}{code}, '22P02', 'errors are those of the query');
+    is($s->client->head('/v2/events?limit=0', Prefer => 'count=planned')->{headers}{'content-range'}, '*/3000', 'HEAD');
+    is($s->get('/v2/events/7?select=id', Prefer => 'count=planned')->{body}, '{"id":7}', 'one row is as ever');
+};
+
+subtest 'time zones' => sub {
+    my @berlin = (Prefer => 'timezone=Europe/Berlin');
+    my $at     = sub { my $r = $s->get('/v1/events?id=eq.1&select=at', @_); return $r->{json}[0]{at} // "$r->{status} $r->{json}{code}" };
+    is($at->(), '2027-01-15T12:00:00+00:00', 'the session has its own');
+    is($at->(@berlin), '2027-01-15T13:00:00+01:00', 'one that is asked for');
+    is($at->(), '2027-01-15T12:00:00+00:00', 'is not left for the next request');
+    is($at->(Prefer => 'timezone=Asia/Kolkata'), '2027-01-15T17:30:00+05:30', 'another');
+    is($s->get('/v1/events?id=eq.2&select=at', @berlin)->{json}[0]{at}, '2027-07-15T14:00:00+02:00', 'with its summers');
+    is($s->get('/v1/events?id=eq.1', @berlin)->{headers}{'preference-applied'}, 'timezone=Europe/Berlin', 'it is said to be applied');
+    my $r = $s->get('/v1/events', Prefer => 'timezone=Mars/Olympus');
+    is("$r->{status} $r->{json}{code}", '400 22023', 'one that is not there');
+    is($r->{json}{message}, 'invalid value for parameter "TimeZone": "Mars/Olympus"', 'in Postgres\' words');
+    is($at->(), '2027-01-15T12:00:00+00:00', 'leaves nothing');
+    is($s->get('/v1/events?id=eq.x', @berlin)->{status}, 400, 'a query that fails after its time zone was set');
+    is($at->(), '2027-01-15T12:00:00+00:00', 'leaves nothing either');
+    my @both = (Prefer => 'timezone=Europe/Berlin, count=planned');
+    $r = $s->get('/v1/events?select=at&order=id&limit=1', @both);
+    is("$r->{json}[0]{at} $r->{headers}{'preference-applied'}", '2027-01-15T13:00:00+01:00 count=planned, timezone=Europe/Berlin', 'with a count');
+    # many at once on the one connection, in an order that mixes them
+    my @clients = map { $s->client } 1 .. 20;
+    for my $i (0 .. $#clients) {
+        my $prefer = $i % 3 ? '' : "Prefer: timezone=Asia/Kolkata\r\n";
+        $clients[$i]->send("GET /v1/events?id=eq.1&select=at HTTP/1.1\r\nHost: x\r\n$prefer\r\n");
+    }
+    my @got = map { $_->response('GET')->{json}[0]{at} =~ /([+-]\d\d:\d\d)$/ } @clients;
+    is("@got", join(' ', map { $_ % 3 ? '+00:00' : '+05:30' } 0 .. $#clients), 'side by side each gets its own');
+    # a statement that is prepared anew takes its settings with it
+    my @shape = ('/v1/events?id=eq.1&select=at,name', @berlin);
+    $s->get(@shape) for 1 .. 2;
+    $s->sql(q{DROP VIEW api.v_events_v1; CREATE VIEW api.v_events_v1 AS SELECT e.id, e.name::varchar AS name, e.at FROM dp.event e;
+        COMMENT ON VIEW api.v_events_v1 IS E'Events.\n@primaryKey id\n@deprecated\n@sunset 2027-03-01\n@successor v_events_v2';
+        ALTER VIEW api.v_events_v1 OWNER TO oriel_owner; GRANT SELECT ON api.v_events_v1 TO oriel_ds}, 'postgres');
+    is($s->get(@shape)->{json}[0]{at}, '2027-01-15T13:00:00+01:00', 'a statement that must be prepared anew');
 };
 
 $s->finish;

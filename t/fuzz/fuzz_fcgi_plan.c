@@ -32,26 +32,28 @@ static void check_error(const struct plan *p)
 
 /* Nothing but what the statement's writer puts there: no semicolon, comment, backslash or other byte, and no quote but
  * those of the one literal. */
-static void check_sql(const struct plan *p)
+static void check_sql(const char *sql, int n_params)
 {
     int params = 0;
-    must(strspn(p->sql, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 _.,:()<>=~*@&|-$\"'") ==
-         strlen(p->sql));
-    must(!strstr(p->sql, "--") && !strstr(p->sql, "/*"));
-    for (const char *s = p->sql; (s = strchr(s, '\'')); s += 6)
+    must(strspn(sql, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 _.,:()<>=~*@&|-$\"'") ==
+         strlen(sql));
+    must(!strstr(sql, "--") && !strstr(sql, "/*"));
+    for (const char *s = sql; (s = strchr(s, '\'')); s += 6)
         must(strncmp(s, "'null'", 6) == 0);
-    for (const char *s = p->sql; (s = strchr(s, '$')); s++) {
+    for (const char *s = sql; (s = strchr(s, '$')); s++) {
         long n = strtol(s + 1, NULL, 10);
-        must(n >= 1 && n <= p->n_params);
+        must(n >= 1 && n <= n_params);
         params = n > params ? (int)n : params;
     }
-    must(params == p->n_params);
+    must(params == n_params);
 }
 
 static void check_rows(const struct plan *p)
 {
     must(p->contract && p->n_columns && p->content_location && p->offset >= 0 && p->limit >= -1 && p->limit <= 1000);
-    check_sql(p);
+    check_sql(p->sql, p->n_params);
+    if (p->estimate_sql)
+        check_sql(p->estimate_sql, p->n_estimate_params);
     for (int i = 0; i < p->n_params; i++)
         must(p->params[i] && is_utf8(p->params[i]));
     for (size_t i = 0; i < p->n_columns; i++)

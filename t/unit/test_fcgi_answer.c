@@ -52,7 +52,7 @@ static const char *header(const char *name)
 static void answer_result(const struct plan *p, int n, const char *total)
 {
     PGresult *r = result_of(n, total);
-    answer_rows(&a, p, r);
+    answer_rows(&a, p, r, NULL);
     PQclear(r);
 }
 
@@ -76,23 +76,84 @@ static void test_ranges(void)
         {"offset past the total", 4, 0, "3", 416, "*/3"},
         {"no row at all", 0, 0, "0", 200, "*/0"},
         {"offset past an empty total", 1, 0, "0", 416, "*/0"},
-        {"an estimate below what is there", 5, 2, "3", 206, "5-6/7"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         struct plan p = rows_plan();
         p.offset = cases[i].offset;
         p.counted = cases[i].total != NULL;
+        p.count = p.counted ? COUNT_EXACT : COUNT_NONE;
         answer_result(&p, cases[i].rows, cases[i].total);
         is_int(a.status, cases[i].status, cases[i].name);
         is(header("Content-Range"), cases[i].range, cases[i].name);
     }
+    struct plan p = rows_plan();
+    p.counted = true;
+    p.count = COUNT_EXACT;
+    answer_result(&p, 2, "3");
     is(buf_str(&a.body), "[{\"id\":1},{\"id\":2}]", "counted rows are written without their count");
+}
+
+/* What EXPLAIN (FORMAT JSON) says of a plan of so many rows; "" for something else. */
+static PGresult *explain_of(const char *rows)
+{
+    PGresult *r = PQmakeEmptyPGresult(NULL, PGRES_TUPLES_OK);
+    char name[] = "QUERY PLAN", text[300];
+    snprintf(text, sizeof text,
+             "[\n  {\n    \"Plan\": {\n      \"Alias\": \"\\\"Plan Rows\\\": 1\"%s%s,\n      \"Plans\": [ { \"%s\": 99 "
+             "} ] } } ]",
+             *rows ? ",\n      \"Plan Rows\": " : "", rows, *rows ? "Plan Rows" : "Rows");
+    PQsetResultAttrs(r, 1, &(PGresAttDesc){.name = name});
+    PQsetvalue(r, 0, 0, text, (int)strlen(text));
+    return r;
+}
+
+static void test_estimates(void)
+{
+    static const struct {
+        const char *name;
+        long long offset, limit;
+        int rows;
+        const char *counted, *planned; /* counted NULL: count=planned, else count=estimated, exact up to 100 */
+        int status;
+        const char *range;
+    } cases[] = {
+        {"a full page", 0, 2, 2, NULL, "50", 206, "0-1/50"},
+        {"a full page of more than was estimated", 5, 2, 2, NULL, "3", 206, "5-6/7"},
+        {"a page that is not full is the last one", 5, 9, 2, NULL, "50", 206, "5-6/7"},
+        {"all rows need no estimate", 0, -1, 2, NULL, "50", 200, "0-1/2"},
+        {"no row at all", 0, -1, 0, NULL, "50", 200, "*/0"},
+        {"an empty page: there are not more than it skips", 30, 10, 0, NULL, "50", 206, "*/30"},
+        {"an empty page far behind is not refused by an estimate", 60, 10, 0, NULL, "50", 206, "*/50"},
+        {"limit=0 says nothing", 0, 0, 0, NULL, "50", 206, "*/50"},
+        {"an estimate of nothing", 0, 0, 0, NULL, "0", 200, "*/0"},
+        {"counted to its end", 0, 2, 2, "100", "5000", 206, "0-1/100"},
+        {"past a counted end", 101, 2, 0, "100", "5000", 416, "*/100"},
+        {"more than are counted", 0, 2, 2, "101", "5000", 206, "0-1/5000"},
+        {"more than are counted, but fewer were estimated", 0, 2, 2, "101", "7", 206, "0-1/101"},
+        {"an offset beyond what is counted", 4000, 2, 2, "101", "50", 206, "4000-4001/4002"},
+        {"a plan without rows", 0, 2, 2, NULL, "", 200, "0-1/*"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct plan p = rows_plan();
+        p.offset = cases[i].offset;
+        p.limit = cases[i].limit;
+        p.counted = cases[i].counted != NULL;
+        p.count = p.counted ? COUNT_ESTIMATED : COUNT_PLANNED;
+        p.exact_up_to = 100;
+        PGresult *r = result_of(cases[i].rows, cases[i].counted), *estimate = explain_of(cases[i].planned);
+        answer_rows(&a, &p, r, estimate);
+        is_int(a.status, cases[i].status, cases[i].name);
+        is(header("Content-Range"), cases[i].range, cases[i].name);
+        PQclear(r);
+        PQclear(estimate);
+    }
 }
 
 static void test_past_the_end(void)
 {
     struct plan p = rows_plan();
     p.counted = true;
+    p.count = COUNT_EXACT;
     p.offset = 4;
     answer_result(&p, 0, "3");
     is(buf_str(&a.body),
@@ -130,6 +191,7 @@ static void test_csv(void)
     struct plan p = rows_plan();
     p.media = MEDIA_CSV;
     p.counted = true;
+    p.count = COUNT_EXACT;
     answer_result(&p, 2, "3");
     is_int(a.status, 206, "a part of the rows as CSV");
     is(header("Content-Type"), "text/csv; charset=utf-8", "its media type");
@@ -228,7 +290,7 @@ static void test_limits(void)
     struct plan p = rows_plan();
     PGresult *r = result_of(40, NULL);
     answer_init(&small, 300, 1);
-    answer_rows(&small, &p, r);
+    answer_rows(&small, &p, r, NULL);
     is_int(small.status, 507, "a body beyond the maximum is refused as a whole");
     ok(strncmp(buf_str(&small.body), "{\"code\":\"ORIEL002\"", 18) == 0, "with an error in its place");
     ok(strncmp(buf_str(&small.head), "Status: 507 ", 12) == 0, "and one status only");
@@ -238,7 +300,7 @@ static void test_limits(void)
     buf_init(&log, 1000);
     log_capture(&log);
     r = result_of(1, NULL);
-    answer_rows(&small, &p, r);
+    answer_rows(&small, &p, r, NULL);
     log_capture(NULL);
     is_int(small.status, 500, "a result that does not fit its plan");
     ok(strstr(buf_str(&log), "1 columns where the plan has 2") != NULL, "is in the log");
@@ -276,6 +338,7 @@ int main(void)
 {
     answer_init(&a, 10000, 7);
     test_ranges();
+    test_estimates();
     test_past_the_end();
     test_single();
     test_csv();

@@ -302,14 +302,32 @@ static void test_count(void)
        " WHERE t.\"name\" = $1 ORDER BY t.\"id\" LIMIT $3::bigint OFFSET $4::bigint) AS p ON true [x] [a] [2] [4]",
        "one statement counts and gives the page");
     is(p.preference_applied, "count=exact", "and says so");
+    is(p.estimate_sql, NULL, "nothing is estimated");
     r.prefer = "count=planned";
     plan_make(&p, &a, &test_api, &r);
-    ok(!p.counted && !p.preference_applied, "a planned count stays unknown, and is not said to be applied");
+    ok(!p.counted && p.count == COUNT_PLANNED, "count=planned: not counted");
+    is(p.estimate_sql, "EXPLAIN (FORMAT JSON) SELECT 1" VIEW " WHERE t.\"name\" = $1",
+       "but explained, without the page");
+    is_int(p.n_estimate_params, 1, "with the parameters of its filters");
+    is(p.preference_applied, "count=planned", "and says so");
+    struct api api = test_api;
+    api.exact_up_to = 99;
+    r.prefer = "count=estimated";
+    plan_make(&p, &a, &api, &r);
+    ok(p.counted && p.exact_up_to == 99, "count=estimated: counted");
+    ok(strstr(shown(&a, &p), " FROM (SELECT pg_catalog.count(*) AS total FROM (SELECT 1" VIEW
+                             " WHERE t.\"name\" = $1 LIMIT $2::bigint) AS m) AS n LEFT JOIN "),
+       "up to a number of rows");
+    is(p.params[1], "100", "and one more");
+    ok(p.estimate_sql && p.n_estimate_params == 1, "and explained");
     r.prefer = "count=exact";
     r.path = "/v1/products/1";
     r.query = "";
     plan_make(&p, &a, &test_api, &r);
     ok(p.kind == PLAN_ROWS && !p.counted, "one row is not counted");
+    r.prefer = "count=planned";
+    plan_make(&p, &a, &test_api, &r);
+    ok(p.kind == PLAN_ROWS && !p.estimate_sql, "nor estimated");
     arena_release(&a);
 }
 

@@ -275,13 +275,33 @@ static const struct {
     {"count=exact", "count=exact", NULL},
     {" count=exact ,handling=lenient", "count=exact, handling=lenient", NULL},
     {"count=exact,count=planned", "count=exact", NULL},
-    {"count=planned,count=exact", NULL, NULL},
+    {"count=planned,count=exact", "count=planned", NULL},
+    {"timezone=Europe/Berlin, handling=lenient,count=estimated",
+     "count=estimated, handling=lenient, timezone=Europe/Berlin", NULL},
+    {"timezone=UTC,timezone=Mars", "timezone=UTC", NULL},
+    {"timezone=Etc/GMT+12", "timezone=Etc/GMT+12", NULL},
     {"return=representation,resolution=merge-duplicates,missing=default,tx=rollback,max-affected=3", NULL, NULL},
     {"handling=strict,return=minimal", "handling=strict", NULL},
     {"anything", NULL, NULL},
     {"handling=strict, anything, count=exact", NULL, "Invalid preferences: anything"},
     {"count=some,handling=strict,x=\xff", NULL, "Invalid preferences: count=some, x=\xef\xbf\xbd"},
 };
+
+static void test_time_zones(void)
+{
+    static const char *const wrong[] = {"", "5", "-3", "\"UTC\"", "UTC;", "\xff", "Europe Berlin", "<a>5"};
+    for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+        struct arena a;
+        arena_init(&a);
+        struct plan p;
+        struct request r = plain_request;
+        r.prefer = arena_printf(&a, "timezone=%s", wrong[i]);
+        plan_make(&p, &a, &test_api, &r);
+        is_int(p.error.status, 400, r.prefer);
+        is(p.error.code, "22023", "as Postgres would say");
+        arena_release(&a);
+    }
+}
 
 static void test_prefer(void)
 {
@@ -486,6 +506,7 @@ int main(void)
     test_routes();
     test_media();
     test_prefer();
+    test_time_zones();
     test_injection();
     test_limits();
     test_error_text();

@@ -83,6 +83,7 @@ static void test_options(void)
        "oriel.json:1: responder.maxRow: unknown key; did you mean \"maxRows\"?\n"
        "oriel.json:1: responder.maxInFlight: a whole number from 1 to 8192 was expected\n",
        "are all told, with file, line and key");
+    is_int(o.exact_up_to, 10000, "counts are exact up to a number");
     is_int(read_options(&o, "{\"origins\": [\"https://a.example\", \"*\"]}", &log), 0, "origins");
     ok(strcmp(o.origins[0], "https://a.example") == 0 && !o.origins[2], "are a list");
     is_int(read_options(&o, "{\"origins\": [\"*\", \"https://a.example/\"]}", &log), -1, "that is checked");
