@@ -46,6 +46,17 @@ const struct contract_column *contract_find_column(const struct contract *c, con
     return NULL;
 }
 
+int contract_next_version(const struct contract_set *set, int after)
+{
+    int next = 0;
+    for (size_t i = 0; i < set->n; i++) {
+        int version = set->contracts[i].version;
+        if (version > after && (!next || version < next))
+            next = version;
+    }
+    return next;
+}
+
 static int by_entity_and_version(const void *a, const void *b)
 {
     const struct contract *x = a, *y = b;

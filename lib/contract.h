@@ -72,6 +72,8 @@ int contract_name_split(struct arena *a, const char *view, const char **entity, 
 const struct contract *contract_find(const struct contract_set *set, const char *entity, int version);
 const struct contract *contract_find_view(const struct contract_set *set, const char *view);
 const struct contract_column *contract_find_column(const struct contract *c, const char *name);
+/* The least version above `after` that a contract of the set has; 0 when there is none. */
+int contract_next_version(const struct contract_set *set, int after);
 
 /* Orders the set by entity, then version; for whoever filled it. */
 void contract_set_sort(struct contract_set *set);

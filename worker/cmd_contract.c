@@ -1,5 +1,6 @@
 /*
- * oriel contract: the lock file, written from the database, held against it, or compared with another one.
+ * oriel contract: the lock file, written from the database, held against it, compared with another one, or told to
+ * readers: as text, as OpenAPI, as TypeScript.
  *
  * lock, check and diff end with the worst verdict as exit code: 0 no difference, 1 compatible, 2 needs acknowledgement,
  * 3 breaking. `lock` ends with 0 when it has written the file. Mistakes of configuration are exit code 2 as everywhere.
@@ -9,8 +10,10 @@
 
 #include "lib/contract_diff.h"
 #include "lib/log.h"
+#include "lib/text.h"
 #include "worker/command.h"
 #include "worker/contract_lint.h"
+#include "worker/contract_print.h"
 
 enum { LARGEST_LOCK = 64 << 20, CANNOT_TELL = CONTRACT_BREAK + 1 };
 
@@ -20,6 +23,7 @@ struct asking {
     const char *lock_path;
     const char *reason; /* --ack */
     bool json;
+    long long version;            /* --version; 0 for all */
     const char *const *arguments; /* behind the action, NULL-terminated */
 };
 
@@ -238,32 +242,62 @@ static int action_show(const struct asking *q)
     return EXIT_OK;
 }
 
-static const struct {
+static int action_openapi(const struct asking *q)
+{
+    return contract_print_openapi(q->arena, q->lock_path, (int)q->version);
+}
+
+static int action_types(const struct asking *q)
+{
+    return contract_print_types(q->arena, q->lock_path);
+}
+
+static const struct action {
     const char *name;
     int (*run)(const struct asking *q);
     int max_arguments;
-} actions[] = {
-    {"check", action_check, 0}, {"diff", action_diff, 2}, {"lock", action_lock, 0}, {"show", action_show, 0}};
+    bool takes_version;
+} actions[] = {{"check", action_check, 0, false}, {"diff", action_diff, 2, false},
+               {"lock", action_lock, 0, false},   {"openapi", action_openapi, 0, true},
+               {"show", action_show, 0, false},   {"types", action_types, 0, false}};
+
+static int run_action(const struct action *action, const struct asking *q, int n_arguments)
+{
+    if (n_arguments > action->max_arguments)
+        return command_usage("contract", "too many arguments");
+    if (q->version && !action->takes_version)
+        return command_usage("contract", "--version belongs to `contract openapi`");
+    return action->run(q);
+}
 
 int cmd_contract(struct command_context *context, int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"ack", required_argument, NULL, 'a'}, {"json", no_argument, NULL, 'j'}, {0}};
+    static const struct option options[] = {{"ack", required_argument, NULL, 'a'},
+                                            {"json", no_argument, NULL, 'j'},
+                                            {"version", required_argument, NULL, 'v'},
+                                            {0}};
     struct asking q = {.context = context, .arena = &context->arena, .lock_path = context->settings.lock};
     for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        if (o == 'a')
+        switch (o) {
+        case 'a':
             q.reason = optarg;
-        else if (o == 'j')
+            break;
+        case 'j':
             q.json = true;
-        else
+            break;
+        case 'v':
+            if (text_integer(optarg, 1, 999999, &q.version) == 0)
+                break;
+            return command_usage("contract", "--version %s: the number of a version was expected", optarg);
+        default:
             return EXIT_USAGE;
+        }
     }
     if (q.reason && !*q.reason)
         return command_usage("contract", "--ack wants a reason that a reviewer understands");
     q.arguments = (const char *const *)argv + optind + (optind < argc);
     for (size_t i = 0; optind < argc && i < ARRAY_SIZE(actions); i++)
         if (strcmp(actions[i].name, argv[optind]) == 0)
-            return argc - optind - 1 > actions[i].max_arguments ? command_usage("contract", "too many arguments")
-                                                                : actions[i].run(&q);
-    return command_usage("contract", "check, diff, lock or show was expected");
+            return run_action(&actions[i], &q, argc - optind - 1);
+    return command_usage("contract", "check, diff, lock, openapi, show or types was expected");
 }

@@ -17,7 +17,7 @@ static const struct command {
 } commands[] = {
     {"change", "PHASE [CHANGE]", "plan, expand, fill, prove, brownout, contract, revert; status", cmd_change},
     {"check", "", "run the entities' tests; compare entities, tables and contracts", cmd_check},
-    {"contract", "check|diff|lock|show", "the lock file: write it, hold it against the database", cmd_contract},
+    {"contract", "ACTION", "the lock file: lock, check, diff, show; for readers: openapi, types", cmd_contract},
     {"init", "[--admin CONNINFO]", "make database, roles, schemas and bookkeeping, or bring them up to date", cmd_init},
     {"readers", "", "who serves which contract now", cmd_readers},
     {"rejects", "[show BATCH LINE]", "what could not be taken, and why", cmd_rejects},

@@ -1,0 +1,17 @@
+/*
+ * The contracts as an OpenAPI 3.1 document: what may be asked of the responders, and what comes back.
+ */
+#ifndef ORIEL_OPENAPI_H
+#define ORIEL_OPENAPI_H
+
+#include "lib/contract.h"
+
+/*
+ * Describes the contracts of one version, or of all (version 0), whether or not the database holds them now. Stable:
+ * equal contracts give equal bytes. `servers` is left out, so paths are meant from where the document was read.
+ * info.version names the state of these contracts: it changes when anything of them changes. Pure. -1, with nothing
+ * written, when there is no contract of that version.
+ */
+int openapi_print(const struct contract_set *set, int version, struct buf *out) must_check;
+
+#endif

@@ -1,0 +1,28 @@
+/*
+ * The parts of the OpenAPI document that all contracts share. Pure.
+ */
+#ifndef ORIEL_OPENAPI_COMPONENT_H
+#define ORIEL_OPENAPI_COMPONENT_H
+
+#include "lib/json_write.h"
+
+/* Where something belongs; several may be joined by |. */
+enum openapi_place {
+    OPENAPI_LIST = 1, /* /v1/products */
+    OPENAPI_ROW = 2,  /* /v1/products/{key} */
+    OPENAPI_GET = 4,  /* GET of a list alone */
+};
+
+/* Members of a "parameters" array: references to those of the place. */
+void openapi_parameter_refs(struct json_writer *w, enum openapi_place place);
+/* Members of a "responses" object: references to the errors of the place, and to the default. */
+void openapi_error_refs(struct json_writer *w, enum openapi_place place);
+/* The member "headers" of a response with rows. */
+void openapi_header_refs(struct json_writer *w, enum openapi_place place);
+
+/* Members of the components' "schemas". */
+void openapi_shared_schemas(struct json_writer *w);
+/* The members "parameters", "headers" and "responses" of the components. */
+void openapi_shared_components(struct json_writer *w);
+
+#endif

@@ -1,0 +1,221 @@
+#include "lib/typescript.h"
+
+#include "lib/column_type.h"
+
+static const char head[] =
+    "// The contracts, as @supabase/postgrest-js takes them. Written by `oriel contract types`: do not edit, run it\n"
+    "// again. Use: new PostgrestClient<Database>('http://host').schema('v1')\n"
+    "\n"
+    "export type Json = string | number | boolean | null | { [key: string]: Json | undefined } | Json[];\n"
+    "\n"
+    "export type Database = {\n"
+    "  // Whose grammar the responders speak, for what the client allows.\n"
+    "  __InternalSupabase: {\n"
+    "    PostgrestVersion: \"14\";\n"
+    "  };\n";
+static const char nothing[] = "{ [_ in never]: never }";
+
+static void indent(struct buf *b, int depth)
+{
+    buf_printf(b, "%*s", 2 * depth, "");
+}
+
+static void put_string(struct buf *b, const char *s)
+{
+    buf_json_string(b, s, strlen(s));
+}
+
+/* A property's name, in quotes unless it is a plain identifier. */
+static void put_name(struct buf *b, const char *name)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_";
+    bool plain = strspn(name, letters) && !name[strspn(name, "0123456789abcdefghijklmnopqrstuvwxyz"
+                                                             "ABCDEFGHIJKLMNOPQRSTUVWXYZ_")];
+    if (plain)
+        buf_puts(b, name);
+    else
+        put_string(b, name);
+}
+
+/* Text inside of a comment, whose end it must not be; line breaks become blanks. */
+static void put_comment_text(struct buf *b, const char *text)
+{
+    for (const char *s = text; *s; s++) {
+        if (*s == '/' && s > text && s[-1] == '*')
+            buf_putc(b, '\\');
+        buf_putc(b, (unsigned char)*s < 0x20 ? ' ' : *s);
+    }
+}
+
+static void put_comment(struct buf *b, int depth, const char *text)
+{
+    if (!text)
+        return;
+    indent(b, depth);
+    buf_puts(b, "/** ");
+    put_comment_text(b, text);
+    buf_puts(b, " */\n");
+}
+
+static void put_contract_comment(struct buf *b, int depth, const struct contract *c)
+{
+    if (!c->deprecated) {
+        put_comment(b, depth, c->comment);
+        return;
+    }
+    indent(b, depth);
+    buf_puts(b, "/** ");
+    put_comment_text(b, c->comment ? c->comment : "");
+    buf_puts(b, "\n");
+    indent(b, depth);
+    buf_printf(b, " * @deprecated%s%s", c->sunset ? " served until " : "", c->sunset ? c->sunset : "");
+    if (c->successor) {
+        buf_puts(b, "; use ");
+        put_comment_text(b, c->successor);
+    }
+    buf_puts(b, " */\n");
+}
+
+static void put_column(struct buf *b, const struct contract_column *column)
+{
+    static const char *const names[N_COLUMN_FORMS] = {[FORM_ANY] = "Json",
+                                                      [FORM_BOOLEAN] = "boolean",
+                                                      [FORM_INTEGER] = "number",
+                                                      [FORM_NUMBER] = "number",
+                                                      [FORM_STRING] = "string"};
+    struct column_type type = column_type_read(column->type);
+    put_comment(b, 5, column->comment);
+    indent(b, 5);
+    put_name(b, column->name);
+    if (!type.array)
+        buf_printf(b, ": %s", names[type.form]);
+    else if (type.form == FORM_ANY)
+        buf_puts(b, ": Json[]");
+    else
+        buf_printf(b, ": (%s | null)[]", names[type.form]);
+    buf_puts(b, column->not_null ? ";\n" : " | null;\n");
+}
+
+static void put_names(struct buf *b, const char *key, const char *const *names)
+{
+    indent(b, 6);
+    buf_printf(b, "%s: [", key);
+    for (size_t i = 0; names[i]; i++) {
+        buf_puts(b, i ? ", " : "");
+        put_string(b, names[i]);
+    }
+    buf_puts(b, "];\n");
+}
+
+static bool contains(const char *const *list, const char *name)
+{
+    for (; *list; list++)
+        if (strcmp(*list, name) == 0)
+            return true;
+    return false;
+}
+
+static bool same_names(const char *const *a, const char *const *b)
+{
+    size_t n = 0, m = 0;
+    for (; a[n]; n++)
+        if (!contains(b, a[n]))
+            return false;
+    while (b[m])
+        m++;
+    return n == m;
+}
+
+/* Is there at most one row here for each of the target's? */
+static bool is_one_to_one(const struct contract *c, const struct contract_foreign_key *fk)
+{
+    if (same_names(c->key, fk->columns))
+        return true;
+    for (size_t i = 0; i < c->n_uniques; i++)
+        if (same_names(c->uniques[i], fk->columns))
+            return true;
+    return false;
+}
+
+/* What embeds may call it: the name that was declared, else its columns. */
+static void put_foreign_key_name(struct buf *b, const struct contract_foreign_key *fk)
+{
+    struct buf name;
+    buf_init(&name, b->max);
+    if (fk->name)
+        buf_puts(&name, fk->name);
+    else
+        for (size_t i = 0; fk->columns[i]; i++)
+            buf_printf(&name, "%s%s", i ? "_" : "", fk->columns[i]);
+    put_string(b, buf_str(&name));
+    buf_release(&name);
+}
+
+static void put_relationship(struct buf *b, const struct contract *c, const struct contract_foreign_key *fk,
+                             const struct contract *target)
+{
+    indent(b, 5);
+    buf_puts(b, "{\n");
+    indent(b, 6);
+    buf_puts(b, "foreignKeyName: ");
+    put_foreign_key_name(b, fk);
+    buf_puts(b, ";\n");
+    put_names(b, "columns", fk->columns);
+    indent(b, 6);
+    buf_printf(b, "isOneToOne: %s;\n", is_one_to_one(c, fk) ? "true" : "false");
+    indent(b, 6);
+    buf_puts(b, "referencedRelation: ");
+    put_string(b, target->entity);
+    buf_puts(b, ";\n");
+    put_names(b, "referencedColumns", fk->target_columns);
+    indent(b, 5);
+    buf_puts(b, "},\n");
+}
+
+static void put_relationships(struct buf *b, const struct contract_set *set, const struct contract *c)
+{
+    bool any = false;
+    indent(b, 4);
+    buf_puts(b, "Relationships: [");
+    for (size_t i = 0; i < c->n_foreign_keys; i++) {
+        const struct contract *target = contract_find_view(set, c->foreign_keys[i].target);
+        if (!target || target->version != c->version)
+            continue;
+        buf_puts(b, any ? "" : "\n");
+        any = true;
+        put_relationship(b, c, &c->foreign_keys[i], target);
+    }
+    if (any)
+        indent(b, 4);
+    buf_puts(b, "];\n");
+}
+
+static void put_contract(struct buf *b, const struct contract_set *set, const struct contract *c)
+{
+    put_contract_comment(b, 3, c);
+    indent(b, 3);
+    put_name(b, c->entity);
+    buf_puts(b, ": {\n");
+    indent(b, 4);
+    buf_puts(b, "Row: {\n");
+    for (size_t i = 0; i < c->n_columns; i++)
+        put_column(b, &c->columns[i]);
+    indent(b, 4);
+    buf_puts(b, "};\n");
+    put_relationships(b, set, c);
+    indent(b, 3);
+    buf_puts(b, "};\n");
+}
+
+void typescript_print(const struct contract_set *set, struct buf *b)
+{
+    buf_puts(b, head);
+    for (int version = contract_next_version(set, 0); version; version = contract_next_version(set, version)) {
+        buf_printf(b, "  v%d: {\n    Tables: %s;\n    Views: {\n", version, nothing);
+        for (size_t i = 0; i < set->n; i++)
+            if (set->contracts[i].version == version)
+                put_contract(b, set, &set->contracts[i]);
+        buf_printf(b, "    };\n    Functions: %s;\n  };\n", nothing);
+    }
+    buf_puts(b, "};\n");
+}
