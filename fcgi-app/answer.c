@@ -146,6 +146,14 @@ void answer_trouble(struct answer *a, const struct plan *p, enum answer_trouble 
     answer_error(a, p, &troubles[trouble], NULL);
 }
 
+static void put_document(struct answer *a, const struct plan *p)
+{
+    put_header(a, "Content-Type",
+               p->media == MEDIA_OPENAPI ? "application/openapi+json; charset=utf-8"
+                                         : "application/json; charset=utf-8");
+    buf_put(&a->body, p->document->text, p->document->length);
+}
+
 void answer_plan(struct answer *a, const struct plan *p)
 {
     if (p->kind == PLAN_ERROR) {
@@ -154,6 +162,8 @@ void answer_plan(struct answer *a, const struct plan *p)
     }
     start(a, 200);
     put_common_headers(a, p);
+    if (p->kind == PLAN_DOCUMENT)
+        put_document(a, p);
     finish(a, p);
 }
 

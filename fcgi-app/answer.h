@@ -36,7 +36,7 @@ enum answer_trouble {
 void answer_init(struct answer *a, size_t max_body, int retry_after);
 void answer_release(struct answer *a);
 
-/* The plan says all there is to say: PLAN_ERROR or PLAN_OPTIONS. */
+/* The plan says all there is to say: PLAN_ERROR, PLAN_OPTIONS or PLAN_DOCUMENT. */
 void answer_plan(struct answer *a, const struct plan *p);
 /* r holds the rows of p (PLAN_ROWS); estimate what its estimate_sql gave, NULL where it has none. */
 void answer_rows(struct answer *a, const struct plan *p, const PGresult *r, const PGresult *estimate);

@@ -7,11 +7,13 @@
 
 enum { FULL_QUALITY = 1000 };
 
-static const struct media_name {
+struct media_name {
     const char *name;
     enum media media;
     int specificity;
-} names[] = {
+};
+
+static const struct media_name row_names[] = {
     {"*/*", MEDIA_JSON, 0},
     {"application/*", MEDIA_JSON, 1},
     {"application/json", MEDIA_JSON, 2},
@@ -22,6 +24,23 @@ static const struct media_name {
     {"text/*", MEDIA_CSV, 1},
     {"text/csv", MEDIA_CSV, 2},
 };
+static const struct media_name document_names[] = {
+    {"*/*", MEDIA_OPENAPI, 0},
+    {"application/*", MEDIA_OPENAPI, 1},
+    {"application/json", MEDIA_JSON, 2},
+    {"application/openapi+json", MEDIA_OPENAPI, 2},
+};
+
+/* What can be given. */
+struct offer {
+    const struct media_name *names;
+    size_t n;
+    const char *hint;
+};
+static const struct offer row_offer = {row_names, ARRAY_SIZE(row_names),
+                                       "Available are application/json, application/vnd.pgrst.object+json and text/csv."};
+static const struct offer document_offer = {document_names, ARRAY_SIZE(document_names),
+                                            "Available are application/openapi+json and application/json."};
 
 struct choice {
     const struct media_name *name;
@@ -71,13 +90,13 @@ static int quality(struct slice x)
     return q < FULL_QUALITY ? q : FULL_QUALITY;
 }
 
-static struct choice read_range(struct slice range)
+static struct choice read_range(struct slice range, const struct offer *offer)
 {
     struct choice c = {.quality = FULL_QUALITY};
     struct slice name = next_part(&range.s, &range.n, ';');
-    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-        if (slice_is(name, names[i].name))
-            c.name = &names[i];
+    for (size_t i = 0; i < offer->n; i++)
+        if (slice_is(name, offer->names[i].name))
+            c.name = &offer->names[i];
     while (range.n) {
         struct slice value = next_part(&range.s, &range.n, ';');
         struct slice key = next_part(&value.s, &value.n, '=');
@@ -98,26 +117,39 @@ static bool better(const struct choice *c, const struct choice *than)
     return c->name->specificity > than->name->specificity;
 }
 
+/* No header at all accepts anything, so what is offered first. */
+static int choose(struct choice *best, const char *accept, struct arena *a, const struct offer *offer,
+                  struct api_error *error)
+{
+    const char *rest = *accept ? accept : "*/*";
+    *best = (struct choice){0};
+    for (size_t n = strlen(rest); n;) {
+        struct choice c = read_range(next_part(&rest, &n, ','), offer);
+        if (better(&c, best))
+            *best = c;
+    }
+    if (best->name)
+        return 0;
+    return plan_fail(error, "PGRST107",
+                     arena_printf(a, "None of these media types are available: %s", plan_error_text(a, accept, false)),
+                     NULL, offer->hint);
+}
+
 int media_choose(const char *accept, struct arena *a, enum media *media, bool *strip_nulls, struct api_error *error)
 {
-    struct choice best = {0};
-    *media = MEDIA_JSON;
-    *strip_nulls = false;
-    const char *rest = accept;
-    size_t n = strlen(accept);
-    if (!n)
-        return 0;
-    while (n) {
-        struct choice c = read_range(next_part(&rest, &n, ','));
-        if (better(&c, &best))
-            best = c;
-    }
-    if (!best.name)
-        return plan_fail(
-            error, "PGRST107",
-            arena_printf(a, "None of these media types are available: %s", plan_error_text(a, accept, false)), NULL,
-            "Available are application/json, application/vnd.pgrst.object+json and text/csv.");
+    struct choice best;
+    if (choose(&best, accept, a, &row_offer, error) < 0)
+        return -1;
     *media = best.name->media;
     *strip_nulls = best.strip_nulls && *media != MEDIA_CSV;
+    return 0;
+}
+
+int media_choose_document(const char *accept, struct arena *a, enum media *media, struct api_error *error)
+{
+    struct choice best;
+    if (choose(&best, accept, a, &document_offer, error) < 0)
+        return -1;
+    *media = best.name->media;
     return 0;
 }

@@ -10,5 +10,7 @@
  * names nothing that can be given. */
 int media_choose(const char *accept, struct arena *a, enum media *media, bool *strip_nulls,
                  struct api_error *error) must_check;
+/* The same for a document: MEDIA_OPENAPI, or MEDIA_JSON where the header would rather have that. */
+int media_choose_document(const char *accept, struct arena *a, enum media *media, struct api_error *error) must_check;
 
 #endif

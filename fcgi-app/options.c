@@ -52,6 +52,7 @@ struct service *service_load(const char *path, int responders)
         service_free(s);
         return NULL;
     }
+    documents_make(&s->documents, &s->arena, &s->lock);
     if (responders > 0)
         s->options.responders = responders;
     return s;

@@ -5,6 +5,7 @@
 #ifndef ORIEL_OPTIONS_H
 #define ORIEL_OPTIONS_H
 
+#include "fcgi-app/document.h"
 #include "lib/contract.h"
 #include "lib/settings.h"
 
@@ -28,7 +29,8 @@ struct service {
     struct arena arena;
     struct settings settings;
     struct options options;
-    struct contract_set lock; /* the contracts that were agreed on: what is served */
+    struct contract_set lock;   /* the contracts that were agreed on: what is served */
+    struct documents documents; /* and how they are described */
 };
 
 /* Reads one section; an absent one gives the defaults. -1 after messages. */

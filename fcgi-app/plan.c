@@ -80,6 +80,15 @@ static int plan_read(struct plan *p, struct arena *a, const struct api *api, con
     return 0;
 }
 
+static int plan_document(struct plan *p, struct arena *a, const struct request *r, const struct document *document)
+{
+    if (media_choose_document(r->accept, a, &p->media, &p->error) < 0)
+        return -1;
+    p->document = document;
+    p->kind = PLAN_DOCUMENT;
+    return 0;
+}
+
 void plan_make(struct plan *p, struct arena *a, const struct api *api, const struct request *r)
 {
     struct route route;
@@ -92,13 +101,15 @@ void plan_make(struct plan *p, struct arena *a, const struct api *api, const str
     }
     if (route_find(&route, a, api, r, &p->error) < 0)
         return;
-    p->contract = route.target->contract;
+    p->contract = route.target ? route.target->contract : NULL;
     p->profile = route.profile;
     if (strcmp(r->method, "OPTIONS") == 0) {
         p->kind = PLAN_OPTIONS;
         p->allow = allowed_methods;
     } else if (!p->head && strcmp(r->method, "GET") != 0) {
         (void)fail_method(p, a, r->method);
+    } else if (route.document) {
+        (void)!plan_document(p, a, r, route.document);
     } else {
         (void)!plan_read(p, a, api, r, &route); /* a failure is told by p->error, and the kind stays PLAN_ERROR */
     }

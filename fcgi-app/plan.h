@@ -6,6 +6,7 @@
 #define ORIEL_PLAN_H
 
 #include "fcgi-app/cors.h"
+#include "fcgi-app/document.h"
 #include "lib/contract.h"
 
 /* What of a request counts. Strings are never NULL; an absent header is "". */
@@ -40,11 +41,13 @@ struct api {
     int retry_after;            /* seconds, for 503 */
     long long exact_up_to;      /* rows that COUNT_ESTIMATED counts */
     const char *const *origins; /* whose pages may read, NULL-terminated (cors.h); NULL for none */
+    const struct documents *documents; /* OpenAPI, of the same contracts */
 };
 
 enum plan_kind {
     PLAN_ERROR,   /* `error` is the answer */
     PLAN_OPTIONS, /* 200, no body, Allow */
+    PLAN_DOCUMENT, /* 200, `document` is the body */
     PLAN_ROWS     /* send sql, write rows */
 };
 
@@ -56,7 +59,7 @@ enum plan_count {
     COUNT_ESTIMATED /* exact up to a number of rows, the planner's estimate beyond */
 };
 
-enum media { MEDIA_JSON, MEDIA_OBJECT, MEDIA_CSV };
+enum media { MEDIA_JSON, MEDIA_OBJECT, MEDIA_CSV, MEDIA_OPENAPI };
 
 struct plan_column {
     const char *key;            /* prepared for writing: "\"name\":", escaped, with its colon */
@@ -68,7 +71,8 @@ struct plan {
     enum plan_kind kind;
     struct api_error error;
     const char *allow;          /* value of the Allow header, NULL for none */
-    const struct contract *contract;
+    const struct contract *contract; /* NULL where the path names none */
+    const struct document *document; /* PLAN_DOCUMENT */
     struct cors cors;
     const char *profile;        /* Content-Profile to send, NULL for none */
     bool head;                  /* HEAD: headers only */

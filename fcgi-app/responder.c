@@ -467,6 +467,7 @@ int responder_run(const struct service *service, int ready_fd)
     srandom((unsigned)getpid());
     answer_init(&r.answer, LARGEST_BODY, service->options.retry_after);
     catalog_init(&r.catalog, &service->lock, &service->options);
+    r.catalog.api.documents = &service->documents;
     r.database = database_new(service, &r.catalog, r.epoll, &r.database);
     int code = loop(&r);
     release(&r);

@@ -81,7 +81,7 @@ static const char *nearest_hint(const struct lookup *l, const char *name)
 static int fail_path(const struct lookup *l, const char *details, const char *hint)
 {
     return plan_fail(l->error, "PGRST125", "Invalid path specified in request URL", details,
-                     hint ? hint : "Contracts are served at /v<N>/<entity>.");
+                     hint ? hint : "Contracts are served at /v<N>/<entity>, and described at /.");
 }
 
 static int find_entity(const struct lookup *l, const char *entity, int version, struct route *route)
@@ -95,8 +95,8 @@ static int find_entity(const struct lookup *l, const char *entity, int version, 
                      NULL, nearest_hint(l, entity));
 }
 
-/* "Only the following schemas are exposed: v1, v2" */
-static const char *profiles_hint(const struct lookup *l)
+/* "v1, v2": the versions that there are, each between before and after; NULL where there is none. */
+static const char *version_list(const struct lookup *l, const char *before, const char *after)
 {
     const char *list = NULL;
     int last = 0;
@@ -109,10 +109,10 @@ static const char *profiles_hint(const struct lookup *l)
         }
         if (!next)
             break;
-        list = arena_printf(l->a, "%s%sv%d", list ? list : "", list ? ", " : "", next);
+        list = arena_printf(l->a, "%s%s%s%d%s", list ? list : "", list ? ", " : "", before, next, after);
         last = next;
     }
-    return list ? arena_printf(l->a, "Only the following schemas are exposed: %s", list) : NULL;
+    return list;
 }
 
 static int find_in_any_version(const struct lookup *l, const char *entity, struct route *route)
@@ -125,6 +125,23 @@ static int find_in_any_version(const struct lookup *l, const char *entity, struc
     return fail_path(l, NULL, nearest_hint(l, entity));
 }
 
+/* The version that Accept-Profile names. */
+static int take_profile(const struct lookup *l, const char *profile, struct route *route, int *version)
+{
+    bool exists = false;
+    *version = version_of((struct segment){profile, strlen(profile)});
+    for (size_t i = 0; i < l->api->n && *version; i++)
+        exists |= l->api->contracts[i].contract->version == *version;
+    if (!exists) {
+        const char *others = version_list(l, "v", "");
+        return plan_fail(l->error, "PGRST106",
+                         arena_printf(l->a, "Invalid schema: %s", plan_error_text(l->a, profile, false)), NULL,
+                         others ? arena_printf(l->a, "Only the following schemas are exposed: %s", others) : NULL);
+    }
+    route->profile = arena_strdup(l->a, profile);
+    return 0;
+}
+
 /* /<entity>, with the version in Accept-Profile. A browser's preflight does not carry that header: OPTIONS does
  * without. */
 static int find_by_profile(const struct lookup *l, const char *entity, const struct request *r, struct route *route)
@@ -135,16 +152,23 @@ static int find_by_profile(const struct lookup *l, const char *entity, const str
     if (!*profile)
         return fail_path(l, "The path names no version, and there is no Accept-Profile header.",
                          nearest_hint(l, entity));
-    int version = version_of((struct segment){profile, strlen(profile)});
-    bool exists = false;
-    for (size_t i = 0; i < l->api->n && version; i++)
-        exists |= l->api->contracts[i].contract->version == version;
-    if (!exists)
-        return plan_fail(l->error, "PGRST106",
-                         arena_printf(l->a, "Invalid schema: %s", plan_error_text(l->a, profile, false)), NULL,
-                         profiles_hint(l));
-    route->profile = arena_strdup(l->a, profile);
+    int version;
+    if (take_profile(l, profile, route, &version) < 0)
+        return -1;
     return find_entity(l, entity, version, route);
+}
+
+/* / describes all versions, or the one of Accept-Profile; /v<N>/ describes one. */
+static int find_document(const struct lookup *l, int version, const struct request *r, struct route *route)
+{
+    if (!version && *r->accept_profile && take_profile(l, r->accept_profile, route, &version) < 0)
+        return -1;
+    route->document = document_find(l->api->documents, version);
+    if (route->document)
+        return 0;
+    const char *others = version_list(l, "/v", "/");
+    return fail_path(l, arena_printf(l->a, "There is no contract of version %d.", version),
+                     others ? arena_printf(l->a, "What there is, is described at %s.", others) : NULL);
 }
 
 int route_find(struct route *route, struct arena *a, const struct api *api, const struct request *r,
@@ -156,8 +180,8 @@ int route_find(struct route *route, struct arena *a, const struct api *api, cons
     int version = version_of(segments[0]);
     size_t named = version ? 1 : 0; /* segment that names the entity */
     *route = (struct route){0};
-    if (!segments[0].n || (version && (n == 1 || (n == 2 && !segments[1].n))))
-        return fail_path(&l, "There is no OpenAPI description here.", NULL);
+    if (n == named || (n == named + 1 && !segments[named].n))
+        return find_document(&l, version, r, route);
     if (n > named + 1 + (version != 0))
         return fail_path(&l, NULL, NULL);
     const char *entity = url_decode(a, segments[named].s, segments[named].n, false);

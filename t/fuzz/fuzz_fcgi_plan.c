@@ -95,6 +95,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     plan_make(&p, &a, &api, &r);
     if (p.kind == PLAN_ERROR)
         check_error(&p);
+    else if (p.kind == PLAN_DOCUMENT)
+        must(p.document && !p.sql && (p.media == MEDIA_OPENAPI || p.media == MEDIA_JSON));
     else
         check_rows(&p);
     arena_release(&a);

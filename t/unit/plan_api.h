@@ -52,8 +52,14 @@ static struct api_contract api_contracts[] = {
     {&logs_1, NULL}, {&parts_1, NULL}, {&products_1, NULL}, {&products_2, NULL}, {&stock_1, "v_stock_v1 is not there"},
 };
 
-static const struct api test_api = {
-    .contracts = api_contracts, .n = ARRAY_SIZE(api_contracts), .max_depth = 4, .retry_after = 5};
+static const struct document api_documents[] = {{0, "{\"all\":0}", 9}, {1, "{\"v\":1}", 7}, {2, "{\"v\":2}", 7}};
+static const struct documents test_documents = {api_documents, ARRAY_SIZE(api_documents)};
+
+static const struct api test_api = {.contracts = api_contracts,
+                                    .n = ARRAY_SIZE(api_contracts),
+                                    .max_depth = 4,
+                                    .retry_after = 5,
+                                    .documents = &test_documents};
 
 /* A GET without headers. */
 static const struct request plain_request = {.method = "GET",
