@@ -173,7 +173,7 @@ static void run_again(struct pipeline *p, struct task *t)
 
 static void answer(struct pipeline *p, struct task *t)
 {
-    static const char *const doubtful[] = {"42P01", "42501", "0A000", NULL};
+    static const char *const doubtful[] = {"42P01", "42501", "42703", "0A000", NULL};
     PGresult *r = t->result;
     if (failed_with(t, doubtful))
         p->doubt = true;

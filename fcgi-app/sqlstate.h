@@ -17,6 +17,7 @@ struct sqlstate_rule {
     bool pass;          /* Postgres' primary message is shown; message is the fallback where it has none */
     const char *message;
     const char *hint; /* NULL for none */
+    const char *code; /* the error's code; NULL: the SQLSTATE itself */
 };
 extern const struct sqlstate_rule sqlstate_rules[]; /* sorted by prefix; the first has the empty prefix and fits all */
 extern const size_t n_sqlstate_rules;
