@@ -127,6 +127,7 @@ sub start_traffic {
         for my $version (1, 2) {
             my $began = time;
             my $r = eval { $client{$version}->get($version == 1 ? $v1 : $v2) } // { status => "none: $@" =~ s/\s+$//r };
+            last if $stop;    # the signal may have cut the wait for the answer
             my $code = ref $r->{json} eq 'HASH' ? $r->{json}{code} // '' : '';
             printf $out "%.6f %.6f %d %s %s\n", $began, time, $version, $r->{status}, $code;
             sleep 0.002;
@@ -275,7 +276,8 @@ for my $file ("$log.1", $log) {
         my ($began, $ended, $version, $answer) = /^(\S+) (\S+) (\d) (.*)$/;
         $answers{"v$version $answer"}++;
         next if $answer =~ /^200 /;
-        next if $version == 1 && $file eq $log && $answer =~ /^(?:404 PGRST205|503 ORIEL001)$/;
+        # taken away on purpose: refused by Postgres once (a brown-out), withheld, then unknown
+        next if $version == 1 && $file eq $log && $answer =~ /^(?:403 42501|503 ORIEL001|404 PGRST205)$/;
         my $must = grep { $began >= $_->[0] && $ended <= $_->[1] } @published;
         next if $version == 2 && !$must && $answer =~ /^(?:404 PGRST205|503 ORIEL001)$/;
         push @failed, $_;
