@@ -21,7 +21,8 @@ sub setup {
     mkdir "$folder/have";
     write_file("$folder/have/$_", '') for @{ $is{have} // [] };
     write_file($log, '');
-    tool('dpkg-query', "for name; do :; done; if test -e '$folder/have/'\$name; then printf 'ii '; else exit 1; fi");
+    tool('dpkg-query', "case \"\$*\" in *Provides*) printf '%s\\n' 'ii ,,' '" . ($is{provides} // '') . "'; exit;; esac\n"
+            . "for name; do :; done; if test -e '$folder/have/'\$name; then printf 'ii '; else exit 1; fi");
     tool('id',         'echo ' . ($is{uid} // 0));
     my $fail = $is{fail} ? "case \"\$*\" in *$is{fail}*) exit 100;; esac" : '';
     tool('apt-get', "echo apt-get \$* >>$log\n$fail\ncase \"\$*\" in *-s*|*update*) exit 0;; esac\n"
@@ -40,6 +41,11 @@ write_file("$folder/packages", "# two\nalpha   # why\nbeta # why else\n");
 
 setup(have => [qw(alpha beta)], uid => 1000, no_apt => 1);
 is_deeply([install()], [0, '', ''], 'all there: nothing is said, and nothing else is needed');
+
+setup(have => ['alpha'], provides => 'ii ,gamma, beta (= 2),', uid => 1000, no_apt => 1);
+is_deeply([install()], [0, '', ''], 'one is part of another package: it is there, too');
+setup(have => ['alpha'], provides => 'rc ,beta,', no_apt => 1);
+is((install())[0], 1, 'but not when that has been removed');
 
 setup(have => ['alpha']);
 my ($code, $out) = install();
