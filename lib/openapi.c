@@ -183,6 +183,16 @@ static void put_media(struct printing *p, const char *media, bool list, const ch
     json_close_object(w);
 }
 
+/* A line with the names of the columns, and one for each row. */
+static void put_csv(struct json_writer *w)
+{
+    json_open_object(w, "text/csv");
+    json_open_object(w, "schema");
+    json_string(w, "type", "string");
+    json_close_object(w);
+    json_close_object(w);
+}
+
 struct answer_with_rows {
     const char *status, *description;
     enum openapi_place place;
@@ -194,31 +204,33 @@ static const struct answer_with_rows list_answers[] = {
 };
 static const struct answer_with_rows row_answers[] = {{"200", "The row.", OPENAPI_ROW, true}};
 
-static void put_answer(struct printing *p, const struct answer_with_rows *answer, bool head, const char *schema)
+static void put_answer(struct printing *p, const struct contract *c, const struct answer_with_rows *answer, bool head)
 {
     struct json_writer *w = &p->w;
-    bool list = answer->place == OPENAPI_LIST;
+    const char *schema = openapi_component_name(&p->a, c);
+    bool list = answer->place == OPENAPI_LIST, ends = c->deprecated || c->sunset || c->successor;
     json_open_object(w, answer->status);
     json_string(w, "description", answer->description);
-    openapi_header_refs(w, answer->place);
+    openapi_header_refs(w, (int)answer->place | (ends ? OPENAPI_END : 0));
     if (!head) {
         json_open_object(w, "content");
         put_media(p, "application/json", list, schema);
         if (answer->object_too)
             put_media(p, "application/vnd.pgrst.object+json", false, schema);
+        put_csv(w);
         json_close_object(w);
     }
     json_close_object(w);
 }
 
-static void put_responses(struct printing *p, enum openapi_place place, bool head, const char *schema)
+static void put_responses(struct printing *p, const struct contract *c, enum openapi_place place, bool head)
 {
     struct json_writer *w = &p->w;
     const struct answer_with_rows *answers = place == OPENAPI_LIST ? list_answers : row_answers;
     size_t n = place == OPENAPI_LIST ? ARRAY_SIZE(list_answers) : ARRAY_SIZE(row_answers);
     json_open_object(w, "responses");
     for (size_t i = 0; i < n; i++)
-        put_answer(p, &answers[i], head, schema);
+        put_answer(p, c, &answers[i], head);
     if (!head) {
         openapi_error_refs(w, place);
     } else {
@@ -245,7 +257,7 @@ static void put_operation(struct printing *p, const struct contract *c, enum ope
         openapi_parameter_refs(w, OPENAPI_GET);
         json_close_array(w);
     }
-    put_responses(p, place, head, name);
+    put_responses(p, c, place, head);
     json_close_object(w);
 }
 

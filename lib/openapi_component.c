@@ -25,8 +25,9 @@ static const struct {
     {"range", "Range", "header",
      "Rows to show, counted from 0, both ends included: 40-59, or 40- for all from there on.", false, OPENAPI_GET},
     {"prefer", "Prefer", "header",
-     "Preferences, separated by commas: count=exact gives the total in Content-Range; handling=strict refuses "
-     "preferences that are not known.",
+     "Preferences, separated by commas: count=exact, count=planned or count=estimated gives the total in "
+     "Content-Range; "
+     "timezone=Europe/Berlin has times in that zone; handling=strict refuses preferences that are not known.",
      false, OPENAPI_LIST | OPENAPI_ROW},
 };
 
@@ -54,6 +55,11 @@ static const struct {
      OPENAPI_LIST},
     {"Content-Location", "Path and query, as they were asked.", OPENAPI_LIST | OPENAPI_ROW},
     {"Preference-Applied", "Which preferences were heeded.", OPENAPI_LIST | OPENAPI_ROW},
+    {"Server-Timing", "Milliseconds that it took, db of them at the database: db;dur=1.3, total;dur=1.5.",
+     OPENAPI_LIST | OPENAPI_ROW},
+    {"Deprecation", "true: there is something better.", OPENAPI_END},
+    {"Sunset", "When the contract ends, as an HTTP date.", OPENAPI_END},
+    {"Link", "With rel=\"successor-version\": what to ask for instead.", OPENAPI_END},
     {"Retry-After", "Seconds to wait before trying again.", 0},
 };
 
@@ -71,11 +77,11 @@ void openapi_error_refs(struct json_writer *w, enum openapi_place place)
             json_component(w, errors[i].status, "responses", errors[i].component);
 }
 
-void openapi_header_refs(struct json_writer *w, enum openapi_place place)
+void openapi_header_refs(struct json_writer *w, int places)
 {
     json_open_object(w, "headers");
     for (size_t i = 0; i < ARRAY_SIZE(headers); i++)
-        if (headers[i].places & (int)place)
+        if (headers[i].places & places)
             json_component(w, headers[i].name, "headers", headers[i].name);
     json_close_object(w);
 }

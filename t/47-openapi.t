@@ -164,8 +164,20 @@ SKIP: {
     };
 }
 
-subtest 'the paths and keys of the document are those of the server' => sub {
+subtest 'the document says what the server does' => sub {
     my $all = JSON::PP->new->utf8->decode($document{all});
+    # headers that answers of any web server have, and what ours adds to all of its own
+    my %usual = map { lc $_ => 1 } qw(Date Server Connection Vary Content-Type Content-Length Transfer-Encoding),
+        read_file('conf/nginx/oriel-headers.conf') =~ /^\s*add_header\s+(\S+)/mg;
+    for my $path ('/v1/products', '/v1/products/{key}') {
+        my $said = $all->{paths}{$path}{get}{responses}{200};
+        my $r;
+        for my $type (sort keys %{ $said->{content} }) {
+            $r = $s->get(($path =~ s/\{key\}/1/r) . '?limit=1', Accept => $type, Prefer => 'count=exact, handling=strict, timezone=Europe/Berlin');
+            like("$r->{status} $r->{headers}{'content-type'}", qr/^20[06] \Q$type\E(?:;|$)/, "$path as $type");
+        }
+        is_deeply([sort grep { !$usual{$_} } keys %{ $r->{headers} }], [sort map { lc } keys %{ $said->{headers} }], 'and with which headers');
+    }
     for my $path (sort keys %{ $all->{paths} }) {
         my $key = $path =~ /products/ && $path =~ /v2/ ? '1,one' : 1;
         is($s->get($path =~ s/\{key\}/$key/r)->{status}, 200, $path);
