@@ -17,6 +17,7 @@ void catalog_init(struct catalog *c, const struct contract_set *lock, const stru
         .n = lock->n,
         .max_rows = options->max_rows,
         .max_depth = options->max_depth,
+        .aggregates = options->aggregates,
         .retry_after = options->retry_after,
         .exact_up_to = options->exact_up_to,
         .origins = options->origins,

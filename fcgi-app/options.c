@@ -20,14 +20,15 @@ static const char *const *read_origins(const struct cfg *section)
 int options_read(struct options *o, const struct cfg *section)
 {
     static const char *const keys[] = {
-        "responders",       "maxRows",      "maxDepth", "maxInFlight",    "maxUrl", "retryAfter",
-        "statementTimeout", "drainTimeout", "origins",  "exactCountUpTo", NULL};
+        "responders",       "maxRows",      "maxDepth", "maxInFlight",    "maxUrl",     "retryAfter",
+        "statementTimeout", "drainTimeout", "origins",  "exactCountUpTo", "aggregates", NULL};
     if (section->value)
         cfg_keys(section, keys);
     *o = (struct options){
         .responders = (int)cfg_integer(section, "responders", 2, 1, MOST_RESPONDERS),
         .max_rows = cfg_integer(section, "maxRows", 1000, 0, INT32_MAX),
         .max_depth = (int)cfg_integer(section, "maxDepth", 10, 1, 100),
+        .aggregates = cfg_bool(section, "aggregates", false),
         .max_in_flight = (int)cfg_integer(section, "maxInFlight", 256, 1, MOST_IN_FLIGHT),
         .max_url = (size_t)cfg_integer(section, "maxUrl", 16384, 256, LONGEST_URL),
         .statement_timeout_ms = cfg_duration_ms(section, "statementTimeout", "5s"),

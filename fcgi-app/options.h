@@ -12,11 +12,12 @@
 enum { MOST_RESPONDERS = 1024 };
 
 struct options {
-    int responders;               /* processes; each has one connection to Postgres */
-    long long max_rows;           /* of one answer; 0 for no maximum */
-    int max_depth;                /* of and/or trees in a URL */
-    int max_in_flight;            /* requests at Postgres per responder; beyond it 503 at once */
-    size_t max_url;               /* bytes of path and query; beyond it 414 */
+    int responders;     /* processes; each has one connection to Postgres */
+    long long max_rows; /* of one answer; 0 for no maximum */
+    int max_depth;      /* of and/or trees and of embeds in a URL */
+    bool aggregates;    /* sums, counts and the like may be asked for; they read all rows, whatever the limit */
+    int max_in_flight;  /* requests at Postgres per responder; beyond it 503 at once */
+    size_t max_url;     /* bytes of path and query; beyond it 414 */
     int64_t statement_timeout_ms; /* Postgres gives a query up after it; 0 for never */
     int64_t drain_timeout_ms;     /* how long a responder that is to stop may finish its requests */
     int retry_after;              /* seconds, for the header of every 503 */

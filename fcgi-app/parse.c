@@ -49,23 +49,13 @@ int parse_fail(struct parse *p, const char *expected)
     return parse_refuse(p, arena_printf(p->a, "unexpected %s expecting %s", found, expected), NULL);
 }
 
-int parse_fail_relation(struct parse *p, const char *target)
+int parse_step_into(struct parse *p, const char *name, struct ast **level)
 {
-    const char *name = plan_error_text(p->a, target, false);
-    return plan_fail(
-        p->error, "PGRST200",
-        arena_printf(p->a, "Could not find a relationship between '%s' and '%s' in the schema cache",
-                     p->contract->entity, name),
-        arena_printf(p->a, "Relationships are not embedded by this server; ask for '%s' in a request of its own.",
-                     name),
-        NULL);
-}
-
-int parse_fail_not_embedded(struct parse *p, const char *target)
-{
-    const char *name = plan_error_text(p->a, target, false);
-    return plan_fail(p->error, "PGRST108", arena_printf(p->a, "'%s' is not an embedded resource in this request", name),
-                     NULL, arena_printf(p->a, "Verify that '%s' is included in the 'select' query parameter.", name));
+    struct ast_embed *embed = ast_find_embed(*level, name);
+    if (!embed)
+        return plan_fail_not_embedded(p->error, p->a, name);
+    *level = &embed->level;
+    return 0;
 }
 
 bool parse_take(struct parse *p, const char *token)
@@ -201,8 +191,8 @@ static bool take_index(struct parse *p, const char **index)
     const char *s = p->at + (*p->at == '-');
     size_t digits = strspn(s, "0123456789");
     const char *end = s + digits;
-    if (!digits ||
-        !(*end == 0 || *end == '.' || *end == ',' || strncmp(end, "->", 2) == 0 || strncmp(end, "::", 2) == 0))
+    if (!digits || !(*end == 0 || *end == '.' || *end == ',' || *end == ')' || strncmp(end, "->", 2) == 0 ||
+                     strncmp(end, "::", 2) == 0))
         return false;
     *index = arena_memdup(p->a, p->at, (size_t)(end - p->at));
     p->at = end;

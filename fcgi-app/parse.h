@@ -10,8 +10,10 @@
 
 struct parse {
     struct arena *a;
+    const struct api *api;           /* its limits */
     const struct contract *contract; /* whose rows are asked for */
-    int max_depth;                   /* of and/or trees */
+    struct ast *root;                /* what is parsed already; paths lead into its embeds */
+    int n_items, n_embeds;           /* of the select so far */
     const char *what;                /* being parsed, as messages call it: "filter" */
     const char *text;                /* the parameter, percent-decoded, UTF-8 without NUL */
     const char *at;                  /* the next byte of it */
@@ -24,10 +26,8 @@ void parse_begin(struct parse *p, const char *what, const char *text);
 int parse_fail(struct parse *p, const char *expected);
 /* PGRST100 at the cursor with other words. Always -1. */
 int parse_refuse(struct parse *p, const char *details, const char *hint);
-/* PGRST200: target is asked for as an embedded relation. Always -1. */
-int parse_fail_relation(struct parse *p, const char *target);
-/* PGRST108: target stands in a path, but is not embedded. Always -1. */
-int parse_fail_not_embedded(struct parse *p, const char *target);
+/* Steps from a level to its embed of that name; -1 and PGRST108 when there is none. */
+int parse_step_into(struct parse *p, const char *name, struct ast **level) must_check;
 
 /* Goes on behind token if that is what comes next. */
 bool parse_take(struct parse *p, const char *token);
@@ -53,10 +53,13 @@ int parse_key(struct parse *p, struct ast_condition **conditions) must_check;
 /* The parameters. Each takes the whole text at the cursor. */
 int parse_select(struct parse *p, struct ast_item **items) must_check;
 int parse_order(struct parse *p, struct ast_order **order) must_check;
-int parse_filter_key(struct parse *p, struct ast_field *f) must_check;
+/* Keys may have a path of embeds before them; level gets the one that it leads to. */
+/* "batches.order": only the path counts. */
+int parse_word_key(struct parse *p, struct ast **level) must_check;
+int parse_filter_key(struct parse *p, struct ast_field *f, struct ast **level) must_check;
 int parse_filter_value(struct parse *p, struct ast_condition *c) must_check;
 /* "or", "not.and": kind and negated of c. */
-int parse_logic_key(struct parse *p, struct ast_condition *c) must_check;
+int parse_logic_key(struct parse *p, struct ast_condition *c, struct ast **level) must_check;
 /* "(price.gt.5,or(…))": what is below c. */
 int parse_logic_value(struct parse *p, struct ast_condition *c) must_check;
 /* The operation of a filter: [not.]operator.value. In a tree a value ends before "," or ")". */

@@ -10,12 +10,28 @@ static const struct {
     {"null", "NULL"}, {"not_null", "NOT NULL"}, {"true", "TRUE"}, {"false", "FALSE"}, {"unknown", "UNKNOWN"},
 };
 
-int parse_filter_key(struct parse *p, struct ast_field *f)
+int parse_word_key(struct parse *p, struct ast **level)
 {
+    const char *name;
+    *level = p->root;
+    for (;;) {
+        if (parse_name(p, &name) < 0)
+            return -1;
+        if (!parse_take(p, "."))
+            return parse_end(p, "delimiter (.) or end of input");
+        if (parse_step_into(p, name, level) < 0)
+            return -1;
+    }
+}
+
+int parse_filter_key(struct parse *p, struct ast_field *f, struct ast **level)
+{
+    *level = p->root;
     if (parse_name(p, &f->name) < 0)
         return -1;
-    if (*p->at == '.')
-        return parse_fail_not_embedded(p, f->name);
+    while (parse_take(p, "."))
+        if (parse_step_into(p, f->name, level) < 0 || parse_name(p, &f->name) < 0)
+            return -1;
     if (parse_json_path(p, f) < 0)
         return -1;
     return parse_end(p, "\"->>\", \"->\", delimiter (.) or end of input");

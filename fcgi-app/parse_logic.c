@@ -36,8 +36,8 @@ static int parse_term(struct parse *p, struct ast_condition *c, int depth)
 
 static int parse_branch(struct parse *p, struct ast_condition *c, int depth)
 {
-    if (depth > p->max_depth)
-        return parse_refuse(p, arena_printf(p->a, "Conditions are nested more than %d deep.", p->max_depth), NULL);
+    if (depth > p->api->max_depth)
+        return parse_refuse(p, arena_printf(p->a, "Conditions are nested more than %d deep.", p->api->max_depth), NULL);
     if (!parse_take(p, "("))
         return parse_fail(p, "\"(\"");
     struct ast_condition **end = &c->first;
@@ -54,9 +54,10 @@ static int parse_branch(struct parse *p, struct ast_condition *c, int depth)
     return 0;
 }
 
-int parse_logic_key(struct parse *p, struct ast_condition *c)
+int parse_logic_key(struct parse *p, struct ast_condition *c, struct ast **level)
 {
-    const char *name, *path = NULL;
+    const char *name;
+    *level = p->root;
     for (;;) {
         if (parse_name(p, &name) < 0)
             return -1;
@@ -64,12 +65,10 @@ int parse_logic_key(struct parse *p, struct ast_condition *c)
             break;
         if (strcmp(name, "not") == 0)
             c->negated = true;
-        else if (!path)
-            path = name;
+        else if (parse_step_into(p, name, level) < 0)
+            return -1;
     }
     c->kind = strcmp(name, "and") == 0 ? CONDITION_AND : CONDITION_OR;
-    if (path)
-        return parse_fail_not_embedded(p, path);
     return parse_end(p, "\"and\" or \"or\"");
 }
 

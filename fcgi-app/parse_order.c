@@ -1,16 +1,25 @@
-/* order=price.desc.nullslast,data->>weight,name.asc */
+/* order=price.desc.nullslast,data->>weight,vendor(name).asc */
 #include "fcgi-app/parse.h"
 
 enum { MAX_TERMS = 64 }; /* each is one more column that Postgres carries through the sort */
 
+/* A field, or a field of an embed in parentheses. */
+static int parse_field(struct parse *p, struct ast_order *o)
+{
+    if (parse_name(p, &o->field.name) < 0)
+        return -1;
+    if (!parse_take(p, "("))
+        return parse_json_path(p, &o->field);
+    o->relation = o->field.name;
+    if (parse_name(p, &o->field.name) < 0 || parse_json_path(p, &o->field) < 0)
+        return -1;
+    return parse_take(p, ")") ? 0 : parse_fail(p, "\"->>\", \"->\" or \")\"");
+}
+
 static int parse_term(struct parse *p, struct ast_order *o)
 {
     parse_blanks(p);
-    if (parse_name(p, &o->field.name) < 0)
-        return -1;
-    if (*p->at == '(')
-        return parse_fail_relation(p, o->field.name);
-    if (parse_json_path(p, &o->field) < 0)
+    if (parse_field(p, o) < 0)
         return -1;
     parse_blanks(p);
     const char *expected = "\"asc\", \"desc\", \"nullsfirst\" or \"nullslast\"";

@@ -20,15 +20,6 @@ static int fail_method(struct plan *p, struct arena *a, const char *method)
                      arena_printf(a, "Unsupported HTTP method: %s", plan_error_text(a, method, false)), NULL, NULL);
 }
 
-static int fail_withheld(struct plan *p, struct arena *a, const struct api_contract *target)
-{
-    const struct contract *c = target->contract;
-    return plan_fail(&p->error, "ORIEL001",
-                     arena_printf(a, "%s@%d is withheld: the database does not hold what this contract promises",
-                                  c->entity, c->version),
-                     target->withheld, "It is served again as soon as the database holds it; try again later.");
-}
-
 static const char *location(struct arena *a, const struct request *r)
 {
     const char *path = url_safe(a, r->path);
@@ -38,16 +29,16 @@ static const char *location(struct arena *a, const struct request *r)
 /* The query, against the contract of p. */
 static int plan_rows(struct plan *p, struct arena *a, const struct api *api, const struct request *r, const char *key)
 {
-    struct ast ast = {0};
+    struct ast ast = {.contract = p->contract};
     struct range range;
-    struct parse parse = {.a = a, .contract = p->contract, .max_depth = api->max_depth, .error = &p->error};
+    struct parse parse = {.a = a, .api = api, .contract = p->contract, .error = &p->error};
     const char *range_header = p->head ? "" : r->range; /* RFC 9110, section 14.2: it is defined for GET alone */
     if (key) {
         parse_begin(&parse, "key", key);
         if (parse_key(&parse, &ast.conditions) < 0)
             return -1;
     }
-    if (query_parse(&ast, &parse, r->query) < 0 || query_resolve(&ast, p->contract, a, &p->error) < 0)
+    if (query_parse(&ast, &parse, r->query) < 0 || query_resolve(&ast, api, a, &p->error) < 0)
         return -1;
     if (key) /* one row is no list: there is nothing to cut */
         range = (struct range){.limit = -1};
@@ -63,7 +54,7 @@ static int plan_read(struct plan *p, struct arena *a, const struct api *api, con
 {
     struct prefer prefer;
     if (route->target->withheld)
-        return fail_withheld(p, a, route->target);
+        return plan_fail_withheld(&p->error, a, route->target);
     if (media_choose(r->accept, a, &p->media, &p->strip_nulls, &p->error) < 0 ||
         prefer_parse(&prefer, a, r->prefer, &p->error) < 0)
         return -1;

@@ -13,6 +13,7 @@ static const struct {
     {"22023", 400},    /* a time zone that is no name */
     {"42703", 400},    /* unknown column */
     {"42704", 400},    /* unknown type in a cast */
+    {"42803", 400},    /* an order that groups do not have */
     {"ORIEL001", 503}, /* the database does not hold the contract */
     {"PGRST100", 400}, /* the query cannot be parsed */
     {"PGRST103", 416}, /* the range cannot be served */
@@ -20,10 +21,13 @@ static const struct {
     {"PGRST107", 406}, /* no acceptable media type */
     {"PGRST108", 400}, /* a path that is not embedded */
     {"PGRST117", 405}, /* method */
+    {"PGRST118", 400}, /* an order by an embed of several rows */
     {"PGRST122", 400}, /* unknown preference with handling=strict */
     {"PGRST123", 400}, /* aggregates */
     {"PGRST125", 404}, /* no such path */
+    {"PGRST127", 400}, /* aggregates in a spread */
     {"PGRST200", 400}, /* no such relationship */
+    {"PGRST201", 300}, /* several such relationships */
     {"PGRST205", 404}, /* no such entity */
 };
 
@@ -40,6 +44,22 @@ int plan_fail(struct api_error *e, const char *code, const char *message, const 
     *e = (struct api_error){
         .status = plan_error_status(code), .code = code, .message = message, .details = details, .hint = hint};
     return -1;
+}
+
+int plan_fail_withheld(struct api_error *e, struct arena *a, const struct api_contract *contract)
+{
+    const struct contract *c = contract->contract;
+    return plan_fail(e, "ORIEL001",
+                     arena_printf(a, "%s@%d is withheld: the database does not hold what this contract promises",
+                                  c->entity, c->version),
+                     contract->withheld, "It is served again as soon as the database holds it; try again later.");
+}
+
+int plan_fail_not_embedded(struct api_error *e, struct arena *a, const char *name)
+{
+    name = plan_error_text(a, name, false);
+    return plan_fail(e, "PGRST108", arena_printf(a, "'%s' is not an embedded resource in this request", name), NULL,
+                     arena_printf(a, "Verify that '%s' is included in the 'select' query parameter.", name));
 }
 
 /* Steps back from a byte inside a character to the character's first byte. */

@@ -10,6 +10,12 @@
  * details and hint may be NULL. */
 int plan_fail(struct api_error *e, const char *code, const char *message, const char *details, const char *hint);
 
+/* ORIEL001: the request needs a contract that is withheld. Always -1. */
+int plan_fail_withheld(struct api_error *e, struct arena *a, const struct api_contract *contract);
+
+/* PGRST108: a path or an order names an embed that is not there. Always -1. */
+int plan_fail_not_embedded(struct api_error *e, struct arena *a, const char *name);
+
 /* The HTTP status of a code of ours or of PostgREST's; 500 for one that is not in the table. */
 int plan_error_status(const char *code);
 

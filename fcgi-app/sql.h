@@ -16,7 +16,10 @@ struct sql {
     struct buf text;
     const char **params;
     int n_params, room;
-    bool too_many; /* parameters, for one statement */
+    bool too_much;         /* parameters, or text, for one statement */
+    bool strip_nulls;      /* also inside of what is written as JSON */
+    bool as_text;          /* native columns are written as Postgres' text of them, not as JSON */
+    const char *ungrouped; /* the column of an order that the groups do not have; NULL when all is well */
 };
 
 /* Writes p's sql, params and columns. p->contract, counted, strip_nulls and key_path are set before; the ast is
@@ -28,7 +31,61 @@ void sql_name(struct sql *s, const char *name); /* an identifier, quoted */
 /* Binds value and writes its number; cast (may be NULL) is a type's name. Returns the number. */
 int sql_param(struct sql *s, const char *value, const char *cast);
 void sql_field(struct sql *s, const struct ast_field *f);
-/* " WHERE …", or nothing. */
-void sql_where(struct sql *s, const struct ast_condition *conditions);
+/* Takes what was written since the text was mark bytes long out of it again. */
+const char *sql_cut(struct sql *s, size_t mark);
+/* One condition after the other, with separator between them. */
+void sql_conditions(struct sql *s, const struct ast_condition *list, const char *separator);
+
+/* sql_source.c: which rows of which contract. */
+/* " FROM … WHERE …" of the rows that are asked for; its text, since a counted statement has it twice. */
+const char *sql_root_source(struct sql *s, const struct ast *ast);
+/* Writes the same for the rows of e that belong to one row of the level above. */
+void sql_embed_source(struct sql *s, struct ast_embed *e);
+/* " LIMIT … OFFSET …" */
+void sql_range(struct sql *s, const struct range *r);
+
+/*
+ * sql_output.c: what is written of each row. An output is a value with a key. It is native, of a type of SQL, where it
+ * is a field, an aggregate, or such a one of a to-one that is spread; it can always be had as the text of JSON.
+ */
+struct output {
+    const char *key;
+    const struct ast_field *field; /* NULL for count() and for embeds */
+    const struct type *cast;       /* NULL for none, as in struct ast_item */
+    const struct aggregate *aggregate;
+    const struct type *result_cast;
+    struct ast_embed *embed;    /* NULL, or: the value is this embed, … */
+    const struct output *inner; /* … or, where it is spread, this output of it */
+    const char *native, *json;  /* the text of either, where rows are grouped by it */
+};
+struct outputs {
+    struct output *list;
+    size_t n, room;
+};
+struct outputs sql_outputs(struct sql *s, const struct ast *level);
+/* The value, of its own type; only of a native output. */
+void sql_output_native(struct sql *s, const struct output *o);
+/* The text of its JSON; NULL where it is null. */
+void sql_output_json(struct sql *s, const struct output *o);
+/* It is native, of a type that has an equality: json and xml have none. */
+bool sql_output_is_comparable(const struct output *o);
+/* A column of the result. */
+void sql_output(struct sql *s, const struct output *o);
+/* "\"name\":", escaped, with its colon. */
+const char *sql_json_key(struct arena *a, const char *key);
+
+/* sql_order.c: groups and orders. */
+/* Makes the texts that the rows of an aggregated level are grouped by; without one nothing is done. */
+void sql_prepare_groups(struct sql *s, const struct ast *level, struct outputs *outputs);
+/* " GROUP BY …", or nothing. */
+void sql_groups(struct sql *s, const struct ast *level, const struct outputs *outputs);
+/* How much of an order is needed where the request gives none, or not enough. */
+enum order_need {
+    ORDER_AS_ASKED,
+    ORDER_OF_PAGES, /* without an order the key, since the pages of a result must fit together */
+    ORDER_TOTAL     /* any order, but the same each time */
+};
+/* " ORDER BY …", or nothing. */
+void sql_order(struct sql *s, const struct ast *level, const struct outputs *outputs, enum order_need need);
 
 #endif

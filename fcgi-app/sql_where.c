@@ -45,9 +45,17 @@ static void put_comparison(struct sql *s, const struct ast_filter *f)
     buf_puts(&s->text, is_array ? ")" : "");
 }
 
+/* An embed has a row, or has none. */
+static void put_exists(struct sql *s, const struct ast_condition *c)
+{
+    buf_puts(&s->text, c->negated ? "NOT EXISTS (SELECT" : "EXISTS (SELECT");
+    sql_embed_source(s, c->embed);
+    buf_putc(&s->text, ')');
+}
+
 static void put_condition(struct sql *s, const struct ast_condition *c);
 
-static void put_list(struct sql *s, const struct ast_condition *list, const char *separator)
+void sql_conditions(struct sql *s, const struct ast_condition *list, const char *separator)
 {
     for (const struct ast_condition *c = list; c; c = c->next) {
         put_condition(s, c);
@@ -59,19 +67,17 @@ static void put_list(struct sql *s, const struct ast_condition *list, const char
 static void put_condition(struct sql *s, const struct ast_condition *c)
 {
     bool enclose = c->negated || c->kind != CONDITION_FILTER;
+    if (c->kind == CONDITION_EMBED) {
+        put_exists(s, c);
+        return;
+    }
     buf_puts(&s->text, c->negated ? "NOT " : "");
     buf_puts(&s->text, enclose ? "(" : "");
     if (c->kind != CONDITION_FILTER)
-        put_list(s, c->first, c->kind == CONDITION_AND ? " AND " : " OR ");
+        sql_conditions(s, c->first, c->kind == CONDITION_AND ? " AND " : " OR ");
     else if (c->filter.operator->kind == OPERATOR_SEARCH)
         put_search(s, &c->filter);
     else
         put_comparison(s, &c->filter);
     buf_puts(&s->text, enclose ? ")" : "");
-}
-
-void sql_where(struct sql *s, const struct ast_condition *conditions)
-{
-    buf_puts(&s->text, conditions ? " WHERE " : "");
-    put_list(s, conditions, " AND ");
 }
