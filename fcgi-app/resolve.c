@@ -100,8 +100,10 @@ static int resolve_embed(struct resolver *r, const struct ast *parent, struct as
     if (resolve_level(r, &e->level) < 0)
         return -1;
     if (e->spread && e->level.aggregated)
-        return plan_fail(r->error, "PGRST127", "Feature not implemented",
-                         "Aggregates cannot be asked for inside of a spread embed.", NULL);
+        return plan_fail(
+            r->error, "PGRST127", "An aggregate cannot be asked for inside of a spread embed",
+            "Its columns belong to rows that are grouped elsewhere.",
+            arena_printf(r->a, "Ask for '%s' without the three dots.", plan_error_text(r->a, e->name, false)));
     return 0;
 }
 
