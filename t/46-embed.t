@@ -168,6 +168,10 @@ same('by the columns of a to-one that is spread, and their order', 'select=...se
     $r = same('with a total of the groups, and pages of them', 'select=seller_id,count()&limit=2&offset=3',
         "SELECT json_agg(x) FROM (SELECT seller_id, count(*) FROM dp.product GROUP BY 1 ORDER BY 1 LIMIT 2 OFFSET 3) x", 'Prefer', 'count=exact');
     is($r->{headers}{'content-range'}, '3-4/50', 'which is told');
+    for my $count (qw(planned estimated)) {
+        $r = $client->get('/v1/products?select=seller_id,...category(name),count()&limit=2', 'Prefer', "count=$count");
+        like("$r->{status} " . ($r->{headers}{'content-range'} // ''), qr{^20[06] 0-1/\d+$}, "or is $count");
+    }
     $r = $client->get('/v1/products?select=count()&order=price');
     is("$r->{status} $r->{json}{code}", '400 42803', 'an order that groups do not have');
     $r = $client->get('/v1/products?select=...batches(quantity.sum())');
@@ -232,6 +236,9 @@ for (
     is_deeply($r->{json}[0]{seller}, { map { ("n$_" => $_ % 3 ? 'vendor 4' : undef) } 1 .. 300 }, 'an embed of 300 columns');
     $r = $client->get("/v1/products?select=id,seller($select)&id=eq.4", 'Accept', 'application/json;nulls=stripped');
     is(scalar keys %{ $r->{json}[0]{seller} }, 200, 'without its nulls');
+    $r = $client->get('/v1/products?select=id,sizes,seller(name),...category(top:name)&id=eq.2', 'Accept', 'text/csv');
+    is($r->{body}, qq(id,sizes,seller,top\r\n2,"{2,3}","{""name"":""vendor 2""}",tools\r\n), 'in CSV an embed is JSON, and the columns of a spread are columns')
+        or diag($r->{body});
 }
 
 # --- how Postgres finds them ---
