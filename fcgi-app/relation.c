@@ -35,26 +35,29 @@ static bool has_columns(const struct contract *c, const char *const *names)
     return true;
 }
 
-/* The contract that a foreign key of c leads to; NULL when it is not served here, or the key names columns that one of
- * both does not have. */
+/* Does this foreign key of c lead to target? Not when it names a column that one of both does not have. */
+static bool key_leads_to(const struct contract *c, const struct contract_foreign_key *key,
+                         const struct contract *target)
+{
+    return strcmp(key->target, target->view) == 0 && has_columns(c, key->columns) &&
+           has_columns(target, key->target_columns);
+}
+
+/* The contract that a foreign key of c leads to; NULL when it is not served here. */
 static const struct api_contract *target_of(const struct api *api, const struct contract *c,
                                             const struct contract_foreign_key *key)
 {
-    for (size_t i = 0; i < api->n; i++) {
-        const struct contract *target = api->contracts[i].contract;
-        if (strcmp(target->view, key->target) == 0)
-            return has_columns(c, key->columns) && has_columns(target, key->target_columns) ? &api->contracts[i] : NULL;
-    }
+    for (size_t i = 0; i < api->n; i++)
+        if (key_leads_to(c, key, api->contracts[i].contract))
+            return &api->contracts[i];
     return NULL;
 }
 
-static bool leads_to(const struct api *api, const struct contract *c, const struct contract *target)
+static bool leads_to(const struct contract *c, const struct contract *target)
 {
-    for (size_t i = 0; i < c->n_foreign_keys; i++) {
-        const struct api_contract *found = target_of(api, c, &c->foreign_keys[i]);
-        if (found && found->contract == target)
+    for (size_t i = 0; i < c->n_foreign_keys; i++)
+        if (key_leads_to(c, &c->foreign_keys[i], target))
             return true;
-    }
     return false;
 }
 
@@ -65,7 +68,7 @@ static bool is_chosen_version(const struct search *s, const struct contract *c)
         return true;
     for (size_t i = 0; i < s->api->n; i++) {
         const struct contract *other = s->api->contracts[i].contract;
-        if (other != c && strcmp(other->entity, c->entity) == 0 && leads_to(s->api, other, s->origin) &&
+        if (other != c && strcmp(other->entity, c->entity) == 0 && leads_to(other, s->origin) &&
             (other->version == s->origin->version || other->version < c->version))
             return false;
     }
@@ -113,8 +116,7 @@ static void list_reverse(struct search *s, const struct api_contract *holder, st
     const struct contract *c = holder->contract;
     for (size_t i = 0; i < c->n_foreign_keys; i++) {
         const struct contract_foreign_key *key = &c->foreign_keys[i];
-        const struct api_contract *target = target_of(s->api, c, key);
-        if (target && target->contract == s->origin)
+        if (key_leads_to(c, key, s->origin))
             add(s, list,
                 (struct relation){.target = holder, .key = key, .reverse = true, .to_many = !is_unique(c, key)});
     }
@@ -124,9 +126,8 @@ static void list_reverse(struct search *s, const struct api_contract *holder, st
 static void list_over(struct search *s, const struct api_contract *junction, struct candidate **list)
 {
     const struct contract *c = junction->contract;
-    for (size_t i = 0; i < c->n_foreign_keys; i++) {
-        const struct api_contract *near = target_of(s->api, c, &c->foreign_keys[i]);
-        if (!near || near->contract != s->origin || c == s->origin)
+    for (size_t i = 0; c != s->origin && i < c->n_foreign_keys; i++) {
+        if (!key_leads_to(c, &c->foreign_keys[i], s->origin))
             continue;
         for (size_t k = 0; k < c->n_foreign_keys; k++) {
             const struct api_contract *target = k == i ? NULL : target_of(s->api, c, &c->foreign_keys[k]);
@@ -288,7 +289,7 @@ int relation_find(struct relation *found, struct arena *a, const struct api *api
     list_forward(&s, &direct);
     for (size_t i = 0; i < api->n; i++) {
         const struct api_contract *c = &api->contracts[i];
-        if (!leads_to(api, c->contract, origin) || !is_chosen_version(&s, c->contract))
+        if (!leads_to(c->contract, origin) || !is_chosen_version(&s, c->contract))
             continue;
         list_reverse(&s, c, &direct);
         list_over(&s, c, &over);
