@@ -9,6 +9,7 @@ package Oriel::Stack;
 #   my $s = Oriel::Stack->new(start => []);                 # database only; or some of: worker responders nginx
 #   my $s = Oriel::Stack->new(start => [], upstream => [...]); $s->start('nginx');   # sockets of responders that the test starts
 #   my $s = Oriel::Stack->new(settings => { responder => { maxRows => 5 } });
+#   my $s = Oriel::Stack->new(tcp => 1);                    # nginx listens at $s->{tcp} too, as 127.0.0.1:PORT
 #   $s->sql('SELECT 1', 'oriel_ds'); $s->oriel('status'); $s->get('/v1/products'); $s->drop_file('acme', 'a.csv', $text);
 #   $s->finish; done_testing;
 
@@ -16,6 +17,7 @@ use strict;
 use warnings;
 use Cwd ();
 use File::Path ();
+use IO::Socket::INET;
 use JSON::PP ();
 use Oriel::Children;
 use Oriel::Cluster;
@@ -40,6 +42,7 @@ sub new {
         %options,
     }, $class;
     Scalar::Util::weaken($living{$folder} = $self);
+    $self->{tcp} &&= free_address();
     $self->{db} = Oriel::Cluster->new($folder, $self->{children});
     $self->write_config;
     $self->must($self->oriel('init', '--admin', $self->{db}->conninfo('postgres') . ' user=postgres'));
@@ -112,6 +115,12 @@ sub start_responders {
     wait_until { -S $self->{fcgi} } 'spawn-fcgi to bind the socket';
 }
 
+# An address that nobody listens at, for clients that know no unix sockets.
+sub free_address {
+    my $socket = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => 0, Listen => 1) or die "no port: $!";
+    return '127.0.0.1:' . $socket->sockport;
+}
+
 sub start_nginx {
     my ($self) = @_;
     my $n = "$self->{folder}/nginx";
@@ -120,6 +129,7 @@ sub start_nginx {
     my $user = $> == 0 ? 'user root;' : '';
     my $upstream = join ' ', map { "server unix:$_;" } @{ $self->{upstream} // [$self->{fcgi}] };
     my $temp = join ' ', map { "${_}_temp_path $_;" } qw(client_body fastcgi proxy uwsgi scgi);
+    my $tcp = $self->{tcp} ? "listen $self->{tcp};" : '';
     write_file("$n/nginx.conf", <<"END");
 daemon off; $user worker_processes 1; pid nginx.pid; error_log stderr info;
 events { worker_connections 512; }
@@ -128,7 +138,7 @@ http {
     include oriel/oriel-http.conf;
     access_log access.log oriel;
     upstream oriel { $upstream keepalive 16; }
-    server { listen unix:$self->{http}; include oriel/oriel.conf; }
+    server { listen unix:$self->{http}; $tcp include oriel/oriel.conf; }
 }
 END
     unlink $self->{http};
