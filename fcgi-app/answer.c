@@ -6,6 +6,7 @@
 
 #include "fcgi-app/csv_row.h"
 #include "fcgi-app/deprecation.h"
+#include "fcgi-app/entity_tag.h"
 #include "fcgi-app/json_row.h"
 #include "fcgi-app/page.h"
 #include "fcgi-app/sqlstate.h"
@@ -115,6 +116,34 @@ static void finish(struct answer *a, const struct plan *p)
     buf_put(&a->head, "\r\n", 2);
 }
 
+/* How long a cache may give the answer out again by itself; without a word in the contract it has to ask each time,
+ * and is answered by 304 while nothing has changed. */
+static void put_cache_headers(struct answer *a, const struct plan *p, const char *tag)
+{
+    put_header(a, "ETag", tag);
+    if (p->contract && p->contract->cache_seconds >= 0)
+        buf_printf(&a->head, "Cache-Control: max-age=%lld\r\n", p->contract->cache_seconds);
+    else
+        put_header(a, "Cache-Control", "no-cache");
+}
+
+/* Ends an answer with a body that a client may hold already: then it is told so instead. total as for the tag. */
+static void finish_or_not_modified(struct answer *a, const struct plan *p, const char *media_type, long long total)
+{
+    char tag[ENTITY_TAG_SIZE];
+    entity_tag_make(tag, &a->body, media_type, total);
+    if (!p->if_none_match || !entity_tag_matches(p->if_none_match, tag)) {
+        put_cache_headers(a, p, tag);
+        finish(a, p);
+        return;
+    }
+    start(a, 304);
+    put_common_headers(a, p);
+    put_header(a, "Content-Location", p->content_location);
+    put_cache_headers(a, p, tag);
+    buf_puts(&a->head, "\r\n");
+}
+
 static void put_member(struct buf *b, const char *key, const char *value)
 {
     buf_puts(b, key);
@@ -146,12 +175,15 @@ void answer_trouble(struct answer *a, const struct plan *p, enum answer_trouble 
     answer_error(a, p, &troubles[trouble], NULL);
 }
 
-static void put_document(struct answer *a, const struct plan *p)
+static void answer_document(struct answer *a, const struct plan *p)
 {
-    put_header(a, "Content-Type",
-               p->media == MEDIA_OPENAPI ? "application/openapi+json; charset=utf-8"
-                                         : "application/json; charset=utf-8");
+    const char *type =
+        p->media == MEDIA_OPENAPI ? "application/openapi+json; charset=utf-8" : "application/json; charset=utf-8";
+    start(a, 200);
+    put_header(a, "Content-Type", type);
+    put_common_headers(a, p);
     buf_put(&a->body, p->document->text, p->document->length);
+    finish_or_not_modified(a, p, type, -1);
 }
 
 void answer_plan(struct answer *a, const struct plan *p)
@@ -160,10 +192,12 @@ void answer_plan(struct answer *a, const struct plan *p)
         answer_error(a, p, &p->error, NULL);
         return;
     }
+    if (p->kind == PLAN_DOCUMENT) {
+        answer_document(a, p);
+        return;
+    }
     start(a, 200);
     put_common_headers(a, p);
-    if (p->kind == PLAN_DOCUMENT)
-        put_document(a, p);
     finish(a, p);
 }
 
@@ -274,12 +308,11 @@ void answer_rows(struct answer *a, const struct plan *p, const PGresult *r, cons
     start(a, !single(p) && page.total > page.rows ? 206 : 200);
     put_rows_headers(a, p, &page);
     struct json_columns columns = {p->columns, p->n_columns, first, p->strip_nulls};
-    if (!p->head)
-        put_rows(a, p, r, page.rows, &columns);
+    put_rows(a, p, r, page.rows, &columns); /* for HEAD too: the tag is made of it */
     if (a->body.failed)
         answer_trouble(a, p, TROUBLE_TOO_LARGE);
     else
-        finish(a, p);
+        finish_or_not_modified(a, p, content_type(p), page.total);
 }
 
 void answer_timing(struct answer *a, int64_t database_us, int64_t total_us)

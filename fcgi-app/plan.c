@@ -84,6 +84,7 @@ void plan_make(struct plan *p, struct arena *a, const struct api *api, const str
 {
     struct route route;
     *p = (struct plan){.kind = PLAN_ERROR, .limit = -1, .head = strcmp(r->method, "HEAD") == 0};
+    p->if_none_match = r->if_none_match;
     cors_decide(&p->cors, a, api->origins, r);
     if (p->cors.preflight) { /* whatever the path: an error can be read only by whoever may ask */
         p->kind = PLAN_OPTIONS;

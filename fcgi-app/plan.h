@@ -15,6 +15,7 @@ struct request {
     const char *path;           /* still percent-encoded, without the query */
     const char *query;          /* without "?" */
     const char *accept, *prefer, *range, *accept_profile;
+    const char *if_none_match;  /* what the client holds (entity_tag.h) */
     const char *origin;         /* of the page that asks, where a browser tells it */
     const char *asked_method, *asked_headers; /* what a preflight asks for */
     bool has_body;              /* a Content-Length above 0, or a Transfer-Encoding */
@@ -75,6 +76,7 @@ struct plan {
     const struct contract *contract; /* NULL where the path names none */
     const struct document *document; /* PLAN_DOCUMENT */
     struct cors cors;
+    const char *if_none_match;  /* as in the request */
     const char *profile;        /* Content-Profile to send, NULL for none */
     bool head;                  /* HEAD: headers only */
     enum media media;           /* MEDIA_OBJECT: exactly one row, else 406 PGRST116 (404 for key_path) */

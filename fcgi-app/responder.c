@@ -265,7 +265,9 @@ static void serve(struct responder *r, struct connection *c)
         request.has_body = has_body(c);
     c->last = c->last || request.has_body;
     if (url_length > r->service->options.max_url) {
-        answer_trouble(&r->answer, NULL, TROUBLE_URL_TOO_LONG);
+        c->plan = (struct plan){.head = strcmp(request.method, "HEAD") == 0};
+        cors_decide(&c->plan.cors, &c->arena, r->catalog.api.origins, &request);
+        answer_trouble(&r->answer, &c->plan, TROUBLE_URL_TOO_LONG);
         send_answer(r, c);
         return;
     }

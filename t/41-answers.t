@@ -1,5 +1,5 @@
 # What answers say beside their rows, through the whole stack: the end of a contract, timings, CORS, rows as CSV, totals that
-# are not counted, time zones.
+# are not counted, time zones, what is not sent again.
 use strict;
 use warnings;
 use Oriel::Stack;
@@ -13,14 +13,14 @@ INSERT INTO dp.event VALUES
     (2, E'a "quoted", two\nlines', '2027-07-15 12:00:00Z', NULL, false, '{}', NULL),
     (3, '', NULL, 'NaN', NULL, NULL, '"text"');
 CREATE VIEW api.v_events_v1 AS SELECT e.id, e.name, e.at FROM dp.event e;
-COMMENT ON VIEW api.v_events_v1 IS E'Events.\n@primaryKey id\n@deprecated\n@sunset 2027-03-01\n@successor v_events_v2';
+COMMENT ON VIEW api.v_events_v1 IS E'Events.\n@primaryKey id\n@deprecated\n@sunset 2027-03-01\n@successor v_events_v2\n@cache 60';
 CREATE VIEW api.v_events_v2 AS SELECT e.id, e.name, e.at, e.price, e.good, e.tags, e.data FROM dp.event e;
 COMMENT ON VIEW api.v_events_v2 IS E'Events.\n@primaryKey id';
 GRANT SELECT ON api.v_events_v1, api.v_events_v2 TO oriel_ds;
 END
 my $s = Oriel::Stack->new(
     domain     => { 'sql/changes/0001-events/expand.sql' => $expand },
-    settings   => { responder => { origins => ['https://app.example'], exactCountUpTo => 100, maxRows => 5000 } },
+    settings   => { responder => { origins => ['https://app.example'], exactCountUpTo => 100, maxRows => 5000, maxUrl => 2000 } },
     start      => [qw(responders nginx)],
     responders => 1,                         # so that every request follows the one before it on one connection
 );
@@ -57,6 +57,8 @@ subtest 'CORS' => sub {
     is($r->{headers}{vary}, 'Accept, Prefer, Range, Origin', 'Vary');
     is($s->get('/v2/events', Origin => 'https://other.example')->{headers}{'access-control-allow-origin'}, undef, 'another may not');
     is($s->get('/v2/events?id=eq.x', @app)->{headers}{'access-control-allow-origin'}, 'https://app.example', "Postgres' errors can be read");
+    $r = $s->get('/v2/events?' . 'x' x 2000, @app);
+    is("$r->{status} $r->{headers}{'access-control-allow-origin'}", '414 https://app.example', 'so can what is refused unread');
     $r = $s->client->options('/v2/events', @app, 'Access-Control-Request-Method' => 'GET', 'Access-Control-Request-Headers' => 'prefer, x-retry-count');
     is($r->{status}, 200, 'a preflight');
     is($r->{headers}{'access-control-allow-methods'}, 'GET, HEAD, OPTIONS', 'its methods');
@@ -80,6 +82,37 @@ subtest 'CSV' => sub {
     is("$r->{headers}{'content-type'} $r->{headers}{'content-range'}", 'text/csv; charset=utf-8 0-2/*', 'HEAD');
     is($s->get('/v2/events?id=eq.1&select=id', Accept => 'text/csv;q=0.5, application/json')->{body}, '[{"id":1}]', 'what is liked better');
     is($s->get('/v2/events', Accept => 'text/html')->{status}, 406, 'neither');
+};
+
+subtest 'what a client holds already' => sub {
+    my $r   = $s->get('/v2/events?order=id');
+    my $tag = $r->{headers}{etag};
+    like($tag, qr/^"[0-9a-f]{32}"$/, 'rows have a tag');
+    is($r->{headers}{'cache-control'}, 'no-cache', 'and are to be asked for each time');
+    $r = $s->get('/v2/events?order=id', 'If-None-Match' => qq("other", W/$tag));
+    is("$r->{status} $r->{body}", '304 ', 'whoever holds them is told so');
+    is($r->{headers}{etag}, $tag, 'with the tag');
+    is($r->{headers}{'content-length'}, undef, 'and no length');
+    is($s->get('/v2/events/1')->{status}, 200, 'on a connection that goes on');
+    $r = $s->client->head('/v2/events?order=id', 'If-None-Match' => $tag);
+    is($r->{status}, 304, 'HEAD');
+    is($s->client->head('/v2/events?order=id')->{headers}{etag}, $tag, 'has the tag of GET');
+    is($s->get('/v2/events?order=id', Accept => 'text/csv', 'If-None-Match' => $tag)->{status}, 200, 'another form of them is another answer');
+    is($s->get('/v2/events?order=id.desc', 'If-None-Match' => $tag)->{status}, 200, 'another order too');
+    is($s->get('/v2/events/1', 'If-None-Match' => '*')->{status}, 304, 'whatever it holds');
+    is($s->get('/v2/events/9', 'If-None-Match' => '*')->{status}, 404, 'but not of what is not there');
+    is($s->get('/v2/events/9')->{headers}{etag}, undef, 'errors have none');
+    is($s->get('/v1/events')->{headers}{'cache-control'}, 'max-age=60', '@cache');
+    my @counted = ('/v2/events?limit=1&order=id', Prefer => 'count=exact');
+    $tag = $s->get(@counted)->{headers}{etag};
+    is($s->get(@counted, 'If-None-Match' => $tag)->{status}, 304, 'a part of the rows');
+    $s->sql(q{INSERT INTO dp.event (id) VALUES (4)}, 'oriel_dp');
+    is($s->get(@counted, 'If-None-Match' => $tag)->{status}, 206, 'the same rows with another total');
+    is($s->get('/v2/events?order=id', 'If-None-Match' => $r->{headers}{etag})->{status}, 200, 'a row more');
+    $s->sql(q{DELETE FROM dp.event WHERE id = 4}, 'oriel_dp');
+    is($s->get('/v2/events?order=id', 'If-None-Match' => $r->{headers}{etag})->{status}, 304, 'and the same rows again');
+    like($s->get('/v1/')->{headers}{etag}, qr/^"[0-9a-f]{32}"$/, 'a description of the API has a tag too');
+    is($s->get('/v1/', 'If-None-Match' => $s->get('/v1/')->{headers}{etag})->{status}, 304, 'and is not sent again');
 };
 
 subtest 'totals without counting' => sub {
@@ -140,7 +173,7 @@ subtest 'time zones' => sub {
     my @shape = ('/v1/events?id=eq.1&select=at,name', @berlin);
     $s->get(@shape) for 1 .. 2;
     $s->sql(q{DROP VIEW api.v_events_v1; CREATE VIEW api.v_events_v1 AS SELECT e.id, e.name::varchar AS name, e.at FROM dp.event e;
-        COMMENT ON VIEW api.v_events_v1 IS E'Events.\n@primaryKey id\n@deprecated\n@sunset 2027-03-01\n@successor v_events_v2';
+        COMMENT ON VIEW api.v_events_v1 IS E'Events.\n@primaryKey id\n@deprecated\n@sunset 2027-03-01\n@successor v_events_v2\n@cache 60';
         ALTER VIEW api.v_events_v1 OWNER TO oriel_owner; GRANT SELECT ON api.v_events_v1 TO oriel_ds}, 'postgres');
     is($s->get(@shape)->{json}[0]{at}, '2027-01-15T13:00:00+01:00', 'a statement that must be prepared anew');
 };

@@ -182,6 +182,7 @@ static const struct request plain_request = {.method = "GET",
                                              .prefer = "",
                                              .range = "",
                                              .accept_profile = "",
+                                             .if_none_match = "",
                                              .origin = "",
                                              .asked_method = "",
                                              .asked_headers = ""};

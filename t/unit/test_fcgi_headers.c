@@ -3,6 +3,7 @@
 
 #include "fcgi-app/answer.h"
 #include "fcgi-app/deprecation.h"
+#include "fcgi-app/entity_tag.h"
 #include "t/unit/plan_api.h"
 
 static struct arena a;
@@ -44,6 +45,45 @@ static void test_timing(void)
     end = strstr(buf_str(&answer.head), "Server-Timing: ");
     is(end, "Server-Timing: total;dur=0.4\r\n\r\n", "without a database");
     answer_release(&answer);
+}
+
+static void test_entity_tags(void)
+{
+    static const char json[] = "application/json";
+    static const struct {
+        const char *header;
+        bool matches;
+    } cases[] = {
+        {"", false},
+        {"*", true},
+        {" \"a b,\" ", true},
+        {"W/\"a b,\"", true},
+        {"\"a b\"", false},
+        {"\"x\", \"a b,\"", true},
+        {"\"x\",W/\"a b,\",y", true},
+        {"a b,", false},
+        {"\"a b,", false},
+        {"\"x\" \"a b,\"", true},
+        {"\"a b,\"\"", true},
+        {",,W/", false},
+    };
+    char tag[ENTITY_TAG_SIZE], other[ENTITY_TAG_SIZE];
+    struct buf body;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+        is_int(entity_tag_matches(cases[i].header, "\"a b,\""), cases[i].matches, cases[i].header);
+    buf_init(&body, 100);
+    entity_tag_make(tag, &body, json, -1);
+    ok(strlen(tag) == ENTITY_TAG_SIZE - 1 && tag[0] == '"' && tag[33] == '"', "an empty body has a tag: %s", tag);
+    entity_tag_make(other, &body, json, -1);
+    is(other, tag, "always the same");
+    entity_tag_make(other, &body, json, 0);
+    ok(strcmp(other, tag) != 0, "another total is another answer");
+    entity_tag_make(other, &body, "text/csv", -1);
+    ok(strcmp(other, tag) != 0, "another media type too");
+    buf_putc(&body, 'x');
+    entity_tag_make(other, &body, json, -1);
+    ok(strcmp(other, tag) != 0, "and another body");
+    buf_release(&body);
 }
 
 static const char *const listed[] = {"https://app.example", "http://localhost:3000", NULL};
@@ -143,6 +183,7 @@ int main(void)
     buf_init(&head, 1000);
     test_deprecation();
     test_timing();
+    test_entity_tags();
     test_cors();
     test_preflight();
     test_origins();

@@ -1,0 +1,34 @@
+#include "fcgi-app/entity_tag.h"
+
+#include <string.h>
+
+#include "lib/text.h"
+
+void entity_tag_make(char tag[ENTITY_TAG_SIZE], const struct buf *body, const char *media_type, long long total)
+{
+    char hash[65], all[300];
+    text_sha256(buf_str(body), body->len, hash);
+    int n = snprintf(all, sizeof all, "%s %lld %s", hash, total, media_type);
+    text_sha256(all, (size_t)n < sizeof all ? (size_t)n : sizeof all - 1, hash);
+    snprintf(tag, ENTITY_TAG_SIZE, "\"%.32s\"", hash);
+}
+
+bool entity_tag_matches(const char *if_none_match, const char *tag)
+{
+    static const char between[] = " \t,";
+    const char *s = if_none_match + strspn(if_none_match, between);
+    if (strcmp(s, "*") == 0)
+        return true;
+    for (; *s; s += strspn(s, between)) {
+        if (strncmp(s, "W/", 2) == 0)
+            s += 2;
+        const char *end = *s == '"' ? strchr(s + 1, '"') : NULL;
+        if (!end) /* no list of tags */
+            return false;
+        size_t n = (size_t)(end - s) + 1;
+        if (n == strlen(tag) && memcmp(s, tag, n) == 0)
+            return true;
+        s = end + 1;
+    }
+    return false;
+}
