@@ -231,6 +231,7 @@ static void put_responses(struct printing *p, const struct contract *c, enum ope
     json_open_object(w, "responses");
     for (size_t i = 0; i < n; i++)
         put_answer(p, c, &answers[i], head);
+    json_component(w, "304", "responses", "notModified");
     if (!head) {
         openapi_error_refs(w, place);
     } else {

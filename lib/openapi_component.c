@@ -10,7 +10,8 @@ static const struct {
 } parameters[] = {
     {"select", "select", "query",
      "Columns to show, separated by commas, each perhaps with a name before it, a cast or a path into JSON behind it: "
-     "id,title:name,price::text,tags->>0. All columns when absent.",
+     "id,title:name,price::text,tags->>0. A related contract has its columns in parentheses: name,vendor(name). All "
+     "columns when absent.",
      false, OPENAPI_LIST | OPENAPI_ROW},
     {"order", "order", "query",
      "Columns to sort by, separated by commas: price.desc.nullslast,name. Behind a column: asc or desc, nullsfirst or "
@@ -24,6 +25,8 @@ static const struct {
     {"not.or", "not.or", "query", "None of: " LOGIC_SYNTAX, false, OPENAPI_LIST},
     {"range", "Range", "header",
      "Rows to show, counted from 0, both ends included: 40-59, or 40- for all from there on.", false, OPENAPI_GET},
+    {"if-none-match", "If-None-Match", "header", "ETags of answers at hand: 304 where the answer is one of them.",
+     false, OPENAPI_LIST | OPENAPI_ROW},
     {"prefer", "Prefer", "header",
      "Preferences, separated by commas: count=exact, count=planned or count=estimated gives the total in "
      "Content-Range; "
@@ -35,6 +38,8 @@ static const struct {
     const char *status, *component, *description;
     int places;
 } errors[] = {
+    {"300", "multipleChoices", "Several relationships fit what is to be embedded; details lists them.",
+     OPENAPI_LIST | OPENAPI_ROW},
     {"400", "badRequest", "The query cannot be understood, or a value does not fit its column.",
      OPENAPI_LIST | OPENAPI_ROW},
     {"404", "notFound", "No row has this key.", OPENAPI_ROW},
@@ -55,6 +60,8 @@ static const struct {
      OPENAPI_LIST},
     {"Content-Location", "Path and query, as they were asked.", OPENAPI_LIST | OPENAPI_ROW},
     {"Preference-Applied", "Which preferences were heeded.", OPENAPI_LIST | OPENAPI_ROW},
+    {"ETag", "The name of this answer, for If-None-Match.", OPENAPI_LIST | OPENAPI_ROW},
+    {"Cache-Control", "For how long a cache may give this answer out again by itself.", OPENAPI_LIST | OPENAPI_ROW},
     {"Server-Timing", "Milliseconds that it took, db of them at the database: db;dur=1.3, total;dur=1.5.",
      OPENAPI_LIST | OPENAPI_ROW},
     {"ETag", "Names this answer; send it in If-None-Match to get 304 while it would be the same.", OPENAPI_LIST | OPENAPI_ROW},
@@ -137,6 +144,20 @@ static void put_error_content(struct json_writer *w)
     json_close_object(w);
 }
 
+static void put_bodiless_responses(struct json_writer *w)
+{
+    json_open_object(w, "notModified");
+    json_string(w, "description", "The answer is one that If-None-Match names.");
+    json_open_object(w, "headers");
+    json_component(w, "ETag", "headers", "ETag");
+    json_component(w, "Cache-Control", "headers", "Cache-Control");
+    json_close_object(w);
+    json_close_object(w);
+    json_open_object(w, "headError");
+    json_string(w, "description", "The status that GET would have, without a body.");
+    json_close_object(w);
+}
+
 static void put_responses(struct json_writer *w)
 {
     json_open_object(w, "responses");
@@ -151,9 +172,7 @@ static void put_responses(struct json_writer *w)
         put_error_content(w);
         json_close_object(w);
     }
-    json_open_object(w, "headError");
-    json_string(w, "description", "The status that GET would have, without a body.");
-    json_close_object(w);
+    put_bodiless_responses(w);
     json_close_object(w);
 }
 

@@ -64,7 +64,7 @@ static void put_contract_comment(struct buf *b, int depth, const struct contract
         return;
     }
     indent(b, depth);
-    buf_puts(b, "/** ");
+    buf_puts(b, c->comment ? "/** " : "/**");
     put_comment_text(b, c->comment ? c->comment : "");
     buf_puts(b, "\n");
     indent(b, depth);
@@ -165,7 +165,7 @@ static void put_relationship(struct buf *b, const struct contract *c, const stru
     buf_printf(b, "isOneToOne: %s;\n", is_one_to_one(c, fk) ? "true" : "false");
     indent(b, 6);
     buf_puts(b, "referencedRelation: ");
-    put_string(b, target->entity);
+    put_string(b, target->version == c->version ? target->entity : target->view);
     buf_puts(b, ";\n");
     put_names(b, "referencedColumns", fk->target_columns);
     indent(b, 5);
@@ -179,7 +179,7 @@ static void put_relationships(struct buf *b, const struct contract_set *set, con
     buf_puts(b, "Relationships: [");
     for (size_t i = 0; i < c->n_foreign_keys; i++) {
         const struct contract *target = contract_find_view(set, c->foreign_keys[i].target);
-        if (!target || target->version != c->version)
+        if (!target)
             continue;
         buf_puts(b, any ? "" : "\n");
         any = true;
@@ -190,11 +190,12 @@ static void put_relationships(struct buf *b, const struct contract_set *set, con
     buf_puts(b, "];\n");
 }
 
-static void put_contract(struct buf *b, const struct contract_set *set, const struct contract *c)
+/* set NULL: without relationships. */
+static void put_view(struct buf *b, const char *name, const struct contract *c, const struct contract_set *set)
 {
     put_contract_comment(b, 3, c);
     indent(b, 3);
-    put_name(b, c->entity);
+    put_name(b, name);
     buf_puts(b, ": {\n");
     indent(b, 4);
     buf_puts(b, "Row: {\n");
@@ -202,20 +203,42 @@ static void put_contract(struct buf *b, const struct contract_set *set, const st
         put_column(b, &c->columns[i]);
     indent(b, 4);
     buf_puts(b, "};\n");
-    put_relationships(b, set, c);
+    if (set) {
+        put_relationships(b, set, c);
+    } else {
+        indent(b, 4);
+        buf_puts(b, "Relationships: [];\n");
+    }
     indent(b, 3);
     buf_puts(b, "};\n");
+}
+
+/* Does a foreign key of a contract of this version lead to c? */
+static bool is_target(const struct contract_set *set, int version, const struct contract *c)
+{
+    for (size_t i = 0; i < set->n; i++)
+        for (size_t k = 0; k < set->contracts[i].n_foreign_keys; k++)
+            if (set->contracts[i].version == version && strcmp(set->contracts[i].foreign_keys[k].target, c->view) == 0)
+                return true;
+    return false;
+}
+
+static void put_version(struct buf *b, const struct contract_set *set, int version)
+{
+    buf_printf(b, "  v%d: {\n    Tables: %s;\n    Views: {\n", version, nothing);
+    for (size_t i = 0; i < set->n; i++)
+        if (set->contracts[i].version == version)
+            put_view(b, set->contracts[i].entity, &set->contracts[i], set);
+    for (size_t i = 0; i < set->n; i++)
+        if (set->contracts[i].version != version && is_target(set, version, &set->contracts[i]))
+            put_view(b, set->contracts[i].view, &set->contracts[i], NULL);
+    buf_printf(b, "    };\n    Functions: %s;\n  };\n", nothing);
 }
 
 void typescript_print(const struct contract_set *set, struct buf *b)
 {
     buf_puts(b, head);
-    for (int version = contract_next_version(set, 0); version; version = contract_next_version(set, version)) {
-        buf_printf(b, "  v%d: {\n    Tables: %s;\n    Views: {\n", version, nothing);
-        for (size_t i = 0; i < set->n; i++)
-            if (set->contracts[i].version == version)
-                put_contract(b, set, &set->contracts[i]);
-        buf_printf(b, "    };\n    Functions: %s;\n  };\n", nothing);
-    }
+    for (int version = contract_next_version(set, 0); version; version = contract_next_version(set, version))
+        put_version(b, set, version);
     buf_puts(b, "};\n");
 }

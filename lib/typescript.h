@@ -3,7 +3,8 @@
  * what no contract promises does not compile.
  *
  * Each version is a schema ("v1"), each contract one of its Views: there is nothing to insert into. Relationships are
- * the foreign keys whose target has the same version, because a schema cannot refer to another one.
+ * the foreign keys. A schema cannot refer to another one, so the target of a foreign key into another version stands
+ * among the Views once more, under its view's name ("v_vendors_v1"), which no path has: that embeds find its columns.
  */
 #ifndef ORIEL_TYPESCRIPT_H
 #define ORIEL_TYPESCRIPT_H

@@ -164,6 +164,15 @@ SKIP: {
     };
 }
 
+subtest 'embeds have the shapes that queries.ts gets told' => sub {
+    my $embed = sub { my ($path, $select) = @_; my $r = $s->get("$path?select=$select"); return $r->{status} == 200 ? $r->{json} : $r->{body} };
+    is_deeply($embed->('/v1/products/1', 'id,vendors(name)'),   { id => 1, vendors => { name => 'Ada' } }, 'an object, by the entity');
+    is_deeply($embed->('/v1/products/2', 'id,vendor(name)'),    { id => 2, vendor => undef }, 'or null, by the name of the key');
+    is_deeply($embed->('/v1/vendors/1',  'name,products(id)'),  { name => 'Ada', products => [{ id => 1 }] }, 'the other way round an array');
+    is_deeply($embed->('/v1/products/1', 'id,labels(text)'),    { id => 1, labels => { text => 'first' } }, 'but an object where the key is unique');
+    is_deeply($embed->('/v2/products/1,one', 'id,vendor_id(name)'), { id => 1, vendor_id => { name => 'Ada' } }, 'across versions, by the column');
+};
+
 subtest 'the document says what the server does' => sub {
     my $all = JSON::PP->new->utf8->decode($document{all});
     # headers that answers of any web server have, and what ours adds to all of its own

@@ -38,10 +38,12 @@ int main(void)
         "deprecated, until when, and what comes after");
     has("          {\n            foreignKeyName: \"odd\";\n            columns: [\"odd\"];\n            isOneToOne: "
         "true;\n"
-        "            referencedRelation: \"a/{b}\";\n            referencedColumns: [\"order\"];\n          },\n       "
-        " ];\n",
+        "            referencedRelation: \"a/{b}\";\n            referencedColumns: [\"order\"];\n          },\n",
         "a relationship: named by its column, one to one because that is unique");
-    is_int((long long)count("foreignKeyName"), 1, "a key that leads into another version is no relationship");
+    has("            referencedRelation: \"v_a/{b}_v2\";\n", "one into another version, to the view");
+    has("      \"v_a/{b}_v2\": {\n        Row: {\n", "which stands there for that");
+    is_int((long long)count("\"v_a/{b}_v1\": {"), 0, "and only where it is wanted");
+    is_int((long long)count("Relationships: [];"), 3, "without relationships of its own");
     size_t n = out.len;
     typescript_print(&described_set, &out);
     ok(out.len == 2 * n && memcmp(out.data, out.data + n, n) == 0, "equal contracts, equal bytes");
