@@ -53,8 +53,8 @@ int parse_key(struct parse *p, struct ast_condition **conditions) must_check;
 /* The parameters. Each takes the whole text at the cursor. */
 int parse_select(struct parse *p, struct ast_item **items) must_check;
 int parse_order(struct parse *p, struct ast_order **order) must_check;
-/* Keys may have a path of embeds before them; level gets the one that it leads to. */
-/* "batches.order": only the path counts. */
+/* Keys may have a path of embeds before them; level gets the one that it leads to. Of "batches.order" only the path
+ * counts. */
 int parse_word_key(struct parse *p, struct ast **level) must_check;
 int parse_filter_key(struct parse *p, struct ast_field *f, struct ast **level) must_check;
 int parse_filter_value(struct parse *p, struct ast_condition *c) must_check;
