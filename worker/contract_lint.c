@@ -57,3 +57,35 @@ int contract_lint(const struct contract_set *set)
             }
     return result;
 }
+
+/* A variable of attribute 0 is a whole row; pg_depend does not tell, since it names the columns that are used besides.
+ */
+static const char views_sql[] =
+    "WITH views AS (SELECT c.relname, w.oid, w.ev_action FROM pg_catalog.pg_class c"
+    "                 JOIN pg_catalog.pg_rewrite w ON w.ev_class = c.oid"
+    "                WHERE c.relnamespace = (SELECT n.oid FROM pg_catalog.pg_namespace n"
+    "                                         WHERE n.nspname = '" SCHEMA_API "') AND c.relkind = 'v')"
+    "SELECT v.relname, 'it refers to a whole row, whose columns may change in silence; name each column'"
+    "  FROM views v WHERE v.ev_action::text ~ ':varattno 0 '"
+    " UNION ALL "
+    "SELECT v.relname, 'it calls ' || p.oid::pg_catalog.regprocedure::text || ', an SQL function whose body is a "
+    "string, so"
+    " Postgres does not know what it reads; write the body as BEGIN ATOMIC … END'"
+    "  FROM views v"
+    "  JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND d.objid = v.oid"
+    "   AND d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass"
+    "  JOIN pg_catalog.pg_proc p ON p.oid = d.refobjid"
+    "  JOIN pg_catalog.pg_language l ON l.oid = p.prolang"
+    " WHERE l.lanname = 'sql' AND p.prosqlbody IS NULL"
+    "   AND p.pronamespace <> 'pg_catalog'::pg_catalog.regnamespace"
+    " ORDER BY 1, 2";
+
+int contract_lint_views(PGconn *c)
+{
+    PGresult *r = pg_query(c, "reading the views' text", views_sql, 0, NULL);
+    int n = r ? PQntuples(r) : 0;
+    for (int i = 0; i < n; i++)
+        log_error("%s.%s: %s", SCHEMA_API, PQgetvalue(r, i, 0), PQgetvalue(r, i, 1));
+    PQclear(r);
+    return r && n == 0 ? 0 : -1;
+}
