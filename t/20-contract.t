@@ -107,6 +107,11 @@ subtest 'mistakes in the folder of changes' => sub {
     is($code, 1, 'a COMMIT of its own');
     like($err, qr/ends its own transaction/, 'is told');
     $s->sql('DROP TABLE dp.half');
+    change('0004-wrong', "CREATE TABLE dp.other (id int);\nCREATE VIEW api.v_others_v1 AS\nSELECT * FROM dp.other;\n");
+    ($code, undef, $err) = $s->oriel('change', 'expand');
+    is($code, 1, 'a contract that takes all columns');
+    like($err, qr{0004-wrong/expand\.sql:3: a contract takes all columns \(`\*`\)}, 'is told, with its line');
+    is($s->sql("SELECT to_regclass('dp.other') IS NULL"), 't', 'and nothing was applied');
     forget('0004-wrong');
     write_file("$changes/0004-x/expnad.sql", '');
     ($code, undef, $err) = $s->oriel('change', 'expand');

@@ -4,6 +4,7 @@
 
 #include "lib/log.h"
 #include "lib/settings.h"
+#include "worker/change_lint.h"
 
 enum { TRIES = 30, FIRST_PAUSE_MS = 50, LONGEST_PAUSE_MS = 2000 };
 
@@ -177,6 +178,8 @@ int change_apply(const struct change_application *app)
     arena_init(&a);
     srandom((unsigned)getpid());
     if (access(app->lock_path, F_OK) == 0 && contract_lock_load(&lock, &a, app->lock_path) < 0)
+        outcome = FAILED;
+    if (change_lint(file_of(app)) < 0)
         outcome = FAILED;
     for (int i = 1; i <= TRIES && outcome == LOCKED; i++) {
         outcome = try_once(app, &a, &lock);

@@ -1,0 +1,13 @@
+/*
+ * What only the text of a change shows: Postgres writes out a `*` when it makes a view, so the catalog has lost it.
+ */
+#ifndef ORIEL_CHANGE_LINT_H
+#define ORIEL_CHANGE_LINT_H
+
+#include "worker/change.h"
+
+/* Tells each place where a view of the contracts' schema takes columns that it does not name (`*`, `t.*`, `TABLE t`),
+ * with its line. -1 when there was one. Pure but for the messages. */
+int change_lint(const struct change_file *f) must_check;
+
+#endif
