@@ -299,6 +299,11 @@ int database_send(struct database *d, struct task *t)
     return 0;
 }
 
+void database_abandon(struct database *d, struct task *t)
+{
+    pipeline_abandon(&d->pipeline, t);
+}
+
 /* Does the oldest request wait for longer than the server would let it run? */
 static int64_t stuck_at(const struct database *d)
 {
@@ -345,8 +350,9 @@ int64_t database_turn(struct database *d)
         tend(d, now);
     if (d->state == DATABASE_WAITING || d->state == DATABASE_CONNECTING)
         return d->due;
-    int64_t stuck = stuck_at(d);
-    return d->state == DATABASE_READY && !d->looking && d->look_at < stuck ? d->look_at : stuck;
+    int64_t due = stuck_at(d), cancel_due = pipeline_tend(&d->pipeline, now);
+    due = cancel_due < due ? cancel_due : due;
+    return d->state == DATABASE_READY && !d->looking && d->look_at < due ? d->look_at : due;
 }
 
 void database_free(struct database *d)

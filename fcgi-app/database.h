@@ -20,6 +20,8 @@ void database_free(struct database *d); /* answers what is left: connection lost
 bool database_tried(const struct database *d);
 /* Sends t, whose done() will be called later, never from here. -1: not connected now; done() will not be called. */
 int database_send(struct database *d, struct task *t) must_check;
+/* Nobody waits for t, which was sent, any more: it is cancelled; done() is called all the same. */
+void database_abandon(struct database *d, struct task *t);
 /* The socket is ready. Calls done() of what is answered. */
 void database_event(struct database *d);
 /* To be called before each wait: timers, connecting, flushing; calls done() of all when the connection is lost. Returns

@@ -3,11 +3,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fcgi-app/cancel.h"
 #include "fcgi-app/clock.h"
 #include "lib/buf.h"
 #include "lib/log.h"
 #include "lib/mem.h"
 #include "lib/pg.h"
+
+enum {
+    CANCEL_AGAIN = 100,  /* ms */
+    CANCEL_STRAYS = 2000 /* ms after which a cancellation cannot be the reason any more */
+};
 
 int pipeline_start(struct pipeline *p, PGconn *conn)
 {
@@ -136,8 +142,30 @@ static void send_chosen(struct pipeline *p, struct task *t)
 
 void pipeline_send(struct pipeline *p, struct task *t)
 {
-    t->again = false;
+    t->again = t->abandoned = false;
     send_chosen(p, t);
+}
+
+void pipeline_abandon(struct pipeline *p, struct task *t)
+{
+    t->abandoned = true;
+    pipeline_tend(p, clock_ms());
+}
+
+/*
+ * Only the oldest is running, so only it can be cancelled. A cancellation may come too early, before the server has
+ * begun with it; so it is asked for again.
+ */
+int64_t pipeline_tend(struct pipeline *p, int64_t now)
+{
+    if (!p->head || !p->head->abandoned || p->broken)
+        return INT64_MAX;
+    bool asked_for_this = p->cancel_at >= p->head_since;
+    if (!asked_for_this || now - p->cancel_at >= CANCEL_AGAIN) {
+        cancel_running(p->conn);
+        p->cancel_at = now;
+    }
+    return p->cancel_at + CANCEL_AGAIN;
 }
 
 static bool failed_with(const struct task *t, const char *const codes[])
@@ -171,17 +199,42 @@ static void run_again(struct pipeline *p, struct task *t)
     send_chosen(p, t);
 }
 
+/*
+ * A cancellation that came too late for the task it was meant for hits the next one, which is innocent and runs again.
+ * What ran into its own time limit took longer than this looks back.
+ */
+static bool is_hit_by_mistake(const struct pipeline *p, const struct task *t)
+{
+    static const char *const codes[] = {"57014", NULL};
+    return !t->abandoned && !t->again && p->cancel_at && clock_ms() - p->cancel_at < CANCEL_STRAYS &&
+           failed_with(t, codes);
+}
+
+static void give_statement_back(struct pipeline *p, struct task *t)
+{
+    if (!t->statement)
+        return;
+    if (t->statement->state == STATEMENT_PREPARING) /* PREPARE failed, or was never answered */
+        statement_forget(&p->statements, t->statement);
+    statement_give_back(t->statement);
+}
+
+static void run_once_more(struct pipeline *p, struct task *t)
+{
+    give_statement_back(p, t);
+    PQclear(t->estimate);
+    PQclear(t->result);
+    t->again = true;
+    send_chosen(p, t);
+}
+
 static void answer(struct pipeline *p, struct task *t)
 {
     static const char *const doubtful[] = {"42P01", "42501", "42703", "0A000", NULL};
     PGresult *r = t->result;
     if (failed_with(t, doubtful))
         p->doubt = true;
-    if (t->statement) {
-        if (t->statement->state == STATEMENT_PREPARING) /* PREPARE failed, or was never answered */
-            statement_forget(&p->statements, t->statement);
-        statement_give_back(t->statement);
-    }
+    give_statement_back(p, t);
     t->result = NULL;
     PGresult *estimate = t->estimate; /* t is its owner's again when it is done */
     t->done(t, r);
@@ -196,7 +249,9 @@ static void complete(struct pipeline *p)
     if (is_stale(t)) {
         p->doubt = true;
         run_again(p, t);
-    } else
+    } else if (is_hit_by_mistake(p, t))
+        run_once_more(p, t);
+    else
         answer(p, t);
 }
 

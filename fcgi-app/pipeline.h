@@ -41,6 +41,7 @@ struct task {
     struct statement *statement; /* NULL: sent without */
     bool prepares;               /* PREPARE goes before it */
     bool again;                  /* it was run once already */
+    bool abandoned;              /* nobody waits for it */
     size_t n_results;            /* commands that were answered */
     PGresult *result;
 };
@@ -51,6 +52,7 @@ struct pipeline {
     struct task *head, *tail; /* the oldest first */
     size_t n;
     int64_t head_since; /* when the oldest came to be the oldest; clock_ms() */
+    int64_t cancel_at;  /* when the server was last asked to cancel; 0: never */
     struct statements statements;
     bool broken; /* the connection is of no use any more: call pipeline_end() */
     bool doubt;  /* an error said that a view or a right on it may have gone; the reader resets it */
@@ -62,6 +64,11 @@ int pipeline_start(struct pipeline *p, PGconn *conn) must_check;
 void pipeline_send(struct pipeline *p, struct task *t);
 /* There is something to read: reads it and answers all tasks that it completes. */
 void pipeline_receive(struct pipeline *p);
+/* Nobody waits for t, which is in the pipeline, any more. It is cancelled once the server runs it; done() is called all
+ * the same. */
+void pipeline_abandon(struct pipeline *p, struct task *t);
+/* Cancels what should be cancelled now. Returns when it must be called again; INT64_MAX for not before something comes. */
+int64_t pipeline_tend(struct pipeline *p, int64_t now);
 /* Answers all that are left, and forgets the connection. */
 void pipeline_end(struct pipeline *p);
 

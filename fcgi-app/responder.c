@@ -291,6 +291,7 @@ static void disturb_busy(struct responder *r, struct connection *c, uint32_t eve
     if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) {
         close_descriptor(c);
         c->state = CONNECTION_ABANDONED;
+        database_abandon(r->database, &c->task);
         return;
     }
     c->last = true; /* nginx waits for an answer before it asks again; whoever does not is not served further */
