@@ -52,8 +52,9 @@ async function reading() {
     await expect('a key of two columns', v1.getOne('places', { id: '["fr",1]' }), { data: { id: '["fr",1]', name: 'Paris' } });
     await expect('several such keys', ids(v1.getMany('places', { ids: ['["fr",1]', '["de",1]'] })), ['["de",1]', '["fr",1]']);
     await expect('sorted by such a key', ids(v1.getList('places', { pagination: page, sort: { field: 'id', order: 'DESC' }, filter: {} })), ['["fr",1]', '["de",1]']);
-    await expect('an embed', list({ id: 1 }, { meta: { embed: ['authors'] } }), { data: [{ id: 1, authors: { id: 1, name: 'Ada' } }], total: 1 });
-    await expect('a prefetch', v1.getOne('books', { id: 3, meta: { prefetch: ['authors'] } }), { data: { id: 3, title: 'oak and steel' } });
+    await expect('an embed', list({ id: 1 }, { meta: { embed: ['authors'] } }), { data: [{ id: 1, title: 'Oak', authors: { id: 1, name: 'Ada' } }], total: 1 });
+    await expect('a prefetch', v1.getOne('books', { id: 1, meta: { prefetch: ['authors'] } }),
+        { data: { id: 1, title: 'Oak' }, meta: { prefetched: { authors: [{ id: 1, name: 'Ada' }] } } });
     await expect('a schema', by_profile.getOne('books', { id: 1 }), { data: { id: 1, name: 'Oak' } });
     await expect("a list's schema", by_profile.getList('books', { pagination: page, sort: { field: 'id', order: 'ASC' }, filter: {}, meta: { schema: 'v1' } }),
         { data: [{ id: 1, title: 'Oak' }, { id: 2, title: 'Steel' }], total: 4 });
