@@ -64,8 +64,6 @@ static const struct {
     {"Cache-Control", "For how long a cache may give this answer out again by itself.", OPENAPI_LIST | OPENAPI_ROW},
     {"Server-Timing", "Milliseconds that it took, db of them at the database: db;dur=1.3, total;dur=1.5.",
      OPENAPI_LIST | OPENAPI_ROW},
-    {"ETag", "Names this answer; send it in If-None-Match to get 304 while it would be the same.", OPENAPI_LIST | OPENAPI_ROW},
-    {"Cache-Control", "How long the answer may be kept.", OPENAPI_LIST | OPENAPI_ROW},
     {"Deprecation", "true: there is something better.", OPENAPI_END},
     {"Sunset", "When the contract ends, as an HTTP date.", OPENAPI_END},
     {"Link", "With rel=\"successor-version\": what to ask for instead.", OPENAPI_END},

@@ -21,6 +21,7 @@ static const struct cfg *document(int version)
         printf("Bail out! the document is no JSON\n");
         exit(EXIT_FAILURE);
     }
+    ok(!cfg_failed(root), "no key is there twice");
     return root;
 }
 
