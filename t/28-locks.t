@@ -133,7 +133,7 @@ subtest 'a stopped responder holds its lease' => sub {
     wait_until { leases('v_products_v1') == 0 } 'the lease to go';
 };
 
-my $contract = [@oriel[0], '-c', $proxy->{config}, 'change', 'contract', $change];
+my $contract = [$oriel[0], '-c', $proxy->{config}, 'change', 'contract', $change];
 
 subtest 'a responder comes before the contract is dropped' => sub {
     my $r = $proxy->run($contract, before => [qr/pg_try_advisory_xact_lock/, sub {
