@@ -25,7 +25,7 @@ struct cfg {
     bool present;             /* the key is there, if only as null */
 };
 
-/* Reads a file; everything lives in a. NULL, and a message, when it cannot be read or is not JSON. */
+/* Reads a file; everything lives in a. NULL, and a message, when it cannot be read, is no regular file or not JSON. */
 const struct cfg *cfg_open(struct arena *a, const char *path) must_check;
 /* The same for text that is already here; name stands for the path in messages. */
 const struct cfg *cfg_parse(struct arena *a, const char *name, const char *text, size_t n) must_check;

@@ -1,6 +1,9 @@
 /*
  * Configuration: every mistake is told with file, line and key.
  */
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "lib/cfg.h"
 #include "lib/log.h"
 #include "t/unit/tap.h"
@@ -68,6 +71,33 @@ static void test_mistakes(void)
     }
 }
 
+/* Opening a FIFO in earnest would wait for ever, and this test with it. */
+static void test_kinds(void)
+{
+    char folder[] = "/tmp/oriel-cfg-XXXXXX", path[64];
+    struct arena a;
+    arena_init(&a);
+    ok(mkdtemp(folder), "a folder");
+    snprintf(path, sizeof path, "%s/f.json", folder);
+    const char *const what[] = {"nothing", "a folder", "a FIFO"};
+    const char *const says[] = {"No such file", "it is no regular file", "it is no regular file"};
+    for (int i = 0; i < 3; i++) {
+        is_int(i == 0 ? 0 : i == 1 ? mkdir(path, 0700) : mkfifo(path, 0600), 0, what[i]);
+        buf_reset(&told);
+        ok(!cfg_open(&a, path), "is not read");
+        ok(strstr(buf_str(&told), says[i]) && strstr(buf_str(&told), path), "which is told: %s", says[i]);
+        remove(path);
+    }
+    FILE *f = fopen(path, "w");
+    fputs("{\"alpha\": \"x\"}", f);
+    fclose(f);
+    const struct cfg *c = cfg_open(&a, path);
+    is(c ? cfg_need_string(c, "alpha") : NULL, "x", "a file is");
+    remove(path);
+    rmdir(folder);
+    arena_release(&a);
+}
+
 int main(void)
 {
     buf_init(&told, 65536);
@@ -77,6 +107,7 @@ int main(void)
        "a good file is read");
     is(buf_str(&told), "", "without a word");
     test_mistakes();
+    test_kinds();
     buf_release(&told);
     return tap_done();
 }
