@@ -91,6 +91,37 @@ static int by_name(const struct dirent **a, const struct dirent **b)
     return strcmp((*a)->d_name, (*b)->d_name);
 }
 
+/* A folder's path without the slashes at its end, which mean nothing. */
+static size_t folder_length(const char *folder)
+{
+    size_t n = strlen(folder);
+    while (n > 1 && folder[n - 1] == '/')
+        n--;
+    return n;
+}
+
+static bool same_files(const struct source *a, const struct source *b)
+{
+    size_t n = folder_length(a->folder);
+    return n == folder_length(b->folder) && memcmp(a->folder, b->folder, n) == 0 && strcmp(a->pattern, b->pattern) == 0;
+}
+
+/* Two sources that take the same files would each load all of them. Tells it of the later one. -1 if there are any. */
+static int check_apart(const struct source_set *set, const struct cfg *const *roots)
+{
+    int result = 0;
+    for (size_t i = 1; i < set->n; i++)
+        for (size_t k = 0; k < i; k++)
+            if (same_files(&set->list[i], &set->list[k])) {
+                cfg_error(cfg_get(roots[i], "pattern"),
+                          "source %s takes files of the same pattern from the same folder; let them differ in one",
+                          set->list[k].name);
+                result = -1;
+                break;
+            }
+    return result;
+}
+
 int source_load_all(struct source_set *set, struct arena *a, const struct settings *settings,
                     const struct entity_set *entities)
 {
@@ -102,12 +133,13 @@ int source_load_all(struct source_set *set, struct arena *a, const struct settin
     }
     int result = 0;
     *set = (struct source_set){.list = arena_array(a, (size_t)n, sizeof *set->list), .n = (size_t)n};
+    const struct cfg **roots = arena_array(a, (size_t)n, sizeof *roots);
     for (int i = 0; i < n; i++) {
-        const struct cfg *root = cfg_open(a, arena_printf(a, "%s/%s", settings->sources, files[i]->d_name));
-        if (!root || load(&set->list[i], a, root, settings, entities) < 0)
+        roots[i] = cfg_open(a, arena_printf(a, "%s/%s", settings->sources, files[i]->d_name));
+        if (!roots[i] || load(&set->list[i], a, roots[i], settings, entities) < 0)
             result = -1;
         free(files[i]);
     }
     free(files);
-    return result;
+    return result == 0 ? check_apart(set, roots) : -1;
 }

@@ -26,7 +26,8 @@ struct source_set {
     size_t n;
 };
 
-/* Reads every *.json of settings->sources. All mistakes of all files are told. -1 after messages. */
+/* Reads every *.json of settings->sources. All mistakes of all files are told, then whether two take the same
+ * files. -1 after messages. */
 int source_load_all(struct source_set *set, struct arena *a, const struct settings *settings,
                     const struct entity_set *entities) must_check;
 /* Reads one file's text. -1 after messages. */

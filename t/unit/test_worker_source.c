@@ -1,6 +1,8 @@
 /*
  * Source files: what they say, and that every mistake is told with file, line and key.
  */
+#include <unistd.h>
+
 #include "lib/log.h"
 #include "t/unit/tap.h"
 #include "worker/source.h"
@@ -76,6 +78,55 @@ static void test_mistakes(struct arena *a)
        "are all told");
 }
 
+static void put(const char *folder, const char *name, const char *drop, const char *pattern)
+{
+    char path[100];
+    snprintf(path, sizeof path, "%s/%s.json", folder, name);
+    FILE *f = fopen(path, "w");
+    fprintf(f,
+            "{\"kind\": \"file\", \"client\": \"acme\", \"entities\": [\"vendor\"], \"format\": \"csv\",\n"
+            " \"folder\": \"%s\",\n \"pattern\": \"%s\"}",
+            drop, pattern);
+    fclose(f);
+}
+
+/* Two sources of which the second is made as given; told holds what was said of both. */
+static int load_two(struct arena *a, const char *drop, const char *pattern)
+{
+    char folder[] = "/tmp/oriel-sources-XXXXXX", path[100];
+    static const char *const names[] = {"a", "b"};
+    struct source_set set;
+    if (!mkdtemp(folder))
+        return 1;
+    const struct settings here = {.drop = "/drop", .sources = folder};
+    put(folder, names[0], "in", "*.csv");
+    put(folder, names[1], drop, pattern);
+    buf_reset(&told);
+    log_capture(&told);
+    int result = source_load_all(&set, a, &here, &entities);
+    log_capture(NULL);
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        snprintf(path, sizeof path, "%s/%s.json", folder, names[i]);
+        unlink(path);
+    }
+    rmdir(folder);
+    return result;
+}
+
+static void test_same_files(struct arena *a)
+{
+    static const char says[] = "/b.json:3: pattern: source a takes files of the same pattern from the same folder";
+    static const char *const same[] = {"in", "/drop/in", "in/"};
+    for (size_t i = 0; i < ARRAY_SIZE(same); i++) {
+        is_int(load_two(a, same[i], "*.csv"), -1, same[i]);
+        if (!ok(strstr(buf_str(&told), says), "two sources of the same files are a mistake"))
+            printf("# %s", buf_str(&told));
+    }
+    is_int(load_two(a, "in", "*.CSV"), 0, "another pattern in the same folder");
+    is_int(load_two(a, "in2", "*.csv"), 0, "the same pattern in another folder");
+    is(buf_str(&told), "", "are none");
+}
+
 int main(void)
 {
     struct arena a;
@@ -83,6 +134,7 @@ int main(void)
     buf_init(&told, 100000);
     test_good(&a);
     test_mistakes(&a);
+    test_same_files(&a);
     buf_release(&told);
     arena_release(&a);
     return tap_done();
