@@ -1,5 +1,7 @@
 #include "worker/bookkeeping.h"
 
+#include "lib/log.h"
+
 #define EMBED(name, file)                                                                                              \
     __asm__(".section .rodata\n.global " #name "\n" #name ":\n.incbin \"" file "\"\n.byte 0\n.previous\n");            \
     extern const char name[]
@@ -11,3 +13,56 @@ const struct bookkeeping_step bookkeeping_steps[] = {
     {1, "sql/bookkeeping/0001-start.sql", bookkeeping_0001},
 };
 const int bookkeeping_version = ARRAY_SIZE(bookkeeping_steps);
+
+static const char doing[] = "reading the bookkeeping's version";
+static const char version_sql[] = "SELECT COALESCE(pg_catalog.max(version), 0) FROM oriel.bookkeeping";
+
+/* 0 when there is none, or none that this role may read; -1 after a message. */
+static int read_version(PGconn *c)
+{
+    PGresult *r = PQexec(c, version_sql);
+    const char *state = pg_sqlstate(r);
+    int version = 0;
+    if (PQresultStatus(r) == PGRES_TUPLES_OK)
+        version = (int)strtol(PQgetvalue(r, 0, 0), NULL, 10);
+    else if (strncmp(state, "42", 2) != 0 && strncmp(state, "3F", 2) != 0) { /* no such table, or no rights in it */
+        pg_tell_failure(c, r, doing);
+        version = -1;
+    }
+    PQclear(r);
+    return version;
+}
+
+/* what: the rest of the sentence. */
+static void tell(PGconn *c, const char *what)
+{
+    const char *host = PQhost(c);
+    log_error("database \"%s\" on host \"%s\", as role \"%s\": %s", PQdb(c), host && *host ? host : "(default)",
+              PQuser(c), what);
+}
+
+enum bookkeeping_state bookkeeping_check(PGconn *c)
+{
+    char what[256];
+    int present = read_version(c);
+    if (present < 0)
+        return BOOKKEEPING_UNKNOWN;
+    if (present == bookkeeping_version)
+        return BOOKKEEPING_FITS;
+    if (!present)
+        snprintf(what, sizeof what,
+                 "there is no bookkeeping of Oriel that this role can read. What to do: run `oriel init`, or correct "
+                 "\"database\" in oriel.json");
+    else if (present < bookkeeping_version)
+        snprintf(what, sizeof what,
+                 "the bookkeeping is of version %d and this program (oriel " ORIEL_VERSION
+                 ") needs %d. What to do: run `oriel init`",
+                 present, bookkeeping_version);
+    else
+        snprintf(what, sizeof what,
+                 "the bookkeeping is of version %d and this program (oriel " ORIEL_VERSION
+                 ") knows no more than %d. What to do: use the newer program",
+                 present, bookkeeping_version);
+    tell(c, what);
+    return BOOKKEEPING_OTHER;
+}

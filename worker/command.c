@@ -3,6 +3,7 @@
 #include <stdarg.h>
 
 #include "lib/log.h"
+#include "worker/bookkeeping.h"
 
 int command_usage(const char *command, const char *format, ...)
 {
@@ -19,5 +20,9 @@ PGconn *command_connect(struct command_context *context)
 {
     struct pg_target target;
     pg_target_init(&target, context->settings.database, ROLE_WRITER, "oriel " ORIEL_VERSION);
-    return pg_connect(&target);
+    PGconn *c = pg_connect(&target);
+    if (!c || bookkeeping_check(c) == BOOKKEEPING_FITS)
+        return c;
+    PQfinish(c);
+    return NULL;
 }

@@ -20,7 +20,8 @@ typedef int command_function(struct command_context *context, int argc, char **a
 
 command_function cmd_change, cmd_check, cmd_contract, cmd_init, cmd_readers, cmd_rejects, cmd_status, cmd_try, cmd_work;
 
-/* Connects as the writer. NULL after a message. Free with PQfinish. */
+/* Connects as the writer to a database whose bookkeeping is of this program's version. NULL after a message. Free with
+ * PQfinish. */
 PGconn *command_connect(struct command_context *context) must_check;
 /* Tells a wrong use of the command and where its help is; returns EXIT_USAGE. */
 int command_usage(const char *command, const char *format, ...) printf_like(2, 3);

@@ -23,8 +23,6 @@ enum {
 static const char lead_sql[] = "SELECT pg_catalog.pg_try_advisory_lock(1869769068, 1)";
 static const char looked_sql[] = "UPDATE oriel.source SET looked_at = pg_catalog.now() WHERE name = ANY ($1::text[])";
 
-static const char version_sql[] = "SELECT COALESCE(pg_catalog.max(version), 0) FROM oriel.bookkeeping";
-
 struct work {
     const char *config, *database;
     struct domain *domain;
@@ -123,26 +121,14 @@ static void tell_failed_check(bool ok, const char *line)
         log_error("%s", line);
 }
 
-/* Whether `oriel init` has brought the bookkeeping to this program's version. 1; 0, told; -1. */
-static int check_bookkeeping(struct session *s)
-{
-    PGresult *r = session_query(s, "reading the bookkeeping's version", version_sql, 0, NULL);
-    if (!r && failure_remedy(&s->failure) == REMEDY_RETRY)
-        return -1;
-    long long version = r ? session_integer(r, 0, 0) : 0;
-    PQclear(r);
-    if (version != bookkeeping_version)
-        log_error("the bookkeeping in the database is of version %lld and this program needs %d; run `oriel init`",
-                  version, bookkeeping_version);
-    return version == bookkeeping_version;
-}
-
 /* 1: all in order; 0: not, as told; -1: the catalog could not be read. */
 static int check_catalog(const struct domain *d, struct session *s)
 {
-    int known = check_bookkeeping(s);
-    if (known <= 0)
-        return known;
+    enum bookkeeping_state state = bookkeeping_check(s->c);
+    if (state == BOOKKEEPING_UNKNOWN)
+        failure_set(&s->failure, "08006", "reading the bookkeeping's version", "Postgres could not be asked");
+    if (state != BOOKKEEPING_FITS)
+        return state == BOOKKEEPING_UNKNOWN ? -1 : 0;
     struct arena a;
     arena_init(&a);
     struct check c = {.entities = &d->entities, .arena = &a, .tell = tell_failed_check};
