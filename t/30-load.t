@@ -5,6 +5,7 @@ use warnings;
 use JSON::PP ();
 use Oriel::Stack;
 use Oriel::Test;
+use POSIX ();
 use Test::More;
 
 my $json = JSON::PP->new->canonical;
@@ -234,6 +235,20 @@ subtest 'a file that changes while it is read' => sub {
     $s->wait_for_deliveries(++$deliveries);
     is($s->sql("SELECT records FROM oriel.delivery WHERE name = 'growing.ndjson'"), 2, 'is loaded as it is in the end, and only so');
     like(read_file("$s->{folder}/log/worker.log"), qr/growing\.ndjson changed while it was read/, 'which is told');
+};
+
+subtest 'what is no file' => sub {
+    my $log = "$s->{folder}/log/worker.log";
+    my $folder = "$s->{folder}/drop/" . $s->source('vendors')->{folder};
+    my $beside = write_file("$s->{folder}/beside.ndjson", lines({ id => 'L1', name => 'through a symlink' }));
+    POSIX::mkfifo("$folder/aa-fifo.ndjson", 0600) or die "mkfifo: $!";
+    symlink $beside, "$folder/aa-link.ndjson" or die "symlink: $!";
+    wait_until { read_file($log) =~ /leaves aa-fifo\.ndjson in .*: it is no regular file/ && read_file($log) =~ /leaves aa-link\.ndjson/ } 'the worker to see it';
+    load('vendors', 'beside-a-fifo.ndjson', { id => 'F1', name => 'f' });
+    is(counts('vendor'), '1 0 0 0 0', 'the worker neither waits at a FIFO');
+    is($s->sql("SELECT count(*) FROM dp.vendor WHERE external_id = 'L1'"), 0, 'nor follows a symlink');
+    is(scalar(() = read_file($log) =~ /leaves aa-/g), 2, 'which is told once of each');
+    unlink "$folder/aa-fifo.ndjson", "$folder/aa-link.ndjson";
 };
 
 subtest 'TERM' => sub {

@@ -56,7 +56,8 @@ static int open_reader(struct delivery *d)
 
 static enum delivery_found open_file(struct delivery *d)
 {
-    d->fd = open(d->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    struct stat st;
+    d->fd = drop_open(d->path, &st);
     if (d->fd < 0 || !delivery_unchanged(d))
         return DELIVERY_CHANGED;
     posix_fadvise(d->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
@@ -100,7 +101,7 @@ bool delivery_unchanged(const struct delivery *d)
     if (fstat(d->fd, &st) < 0)
         return false;
     struct file_state now = file_state_of(&st);
-    return file_state_same(&now, &d->state);
+    return file_contents_same(&now, &d->state);
 }
 
 int delivery_half_loaded(const char **name, struct arena *a, struct session *s, const struct source *source)

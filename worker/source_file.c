@@ -19,7 +19,11 @@ static long long now_ms(clockid_t clock)
 
 struct file_state file_state_of(const struct stat *st)
 {
-    return (struct file_state){.device = st->st_dev, .inode = st->st_ino, .size = st->st_size, .modified = st->st_mtim};
+    return (struct file_state){.device = st->st_dev,
+                               .inode = st->st_ino,
+                               .size = st->st_size,
+                               .modified = st->st_mtim,
+                               .changed = st->st_ctim};
 }
 
 static bool same_time(struct timespec a, struct timespec b)
@@ -27,9 +31,27 @@ static bool same_time(struct timespec a, struct timespec b)
     return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
 }
 
-bool file_state_same(const struct file_state *a, const struct file_state *b)
+bool file_contents_same(const struct file_state *a, const struct file_state *b)
 {
     return a->device == b->device && a->inode == b->inode && a->size == b->size && same_time(a->modified, b->modified);
+}
+
+bool file_state_same(const struct file_state *a, const struct file_state *b)
+{
+    return file_contents_same(a, b) && same_time(a->changed, b->changed);
+}
+
+int drop_open(const char *path, struct stat *st)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW);
+    if (fd < 0)
+        return -1;
+    int why = fstat(fd, st) < 0 ? errno : S_ISREG(st->st_mode) ? 0 : ELOOP;
+    if (!why)
+        return fd;
+    close(fd);
+    errno = why;
+    return -1;
 }
 
 void drop_init(struct drop *d, const struct source *source)
@@ -82,6 +104,13 @@ static struct drop_file *find(const struct drop *d, const char *name)
     return d->n ? bsearch(name, d->files, d->n, sizeof *d->files, is_named) : NULL;
 }
 
+/* A client must not make the worker wait at a FIFO, or read through a symlink what only the worker may read. */
+static void tell_odd(const struct drop *d, const char *name)
+{
+    log_warn("source %s: leaves %s in %s alone: it is no regular file; put the file itself there", d->source->name,
+             name, d->source->folder);
+}
+
 /* Adds a file to the list that a scan makes, with what was known of it while it is in the same state. */
 static void add_file(const struct drop *old, struct drop_file **list, size_t *n, size_t *room, const char *name,
                      const struct stat *st)
@@ -94,6 +123,10 @@ static void add_file(const struct drop *old, struct drop_file **list, size_t *n,
     *f = (struct drop_file){.state = file_state_of(st), .seen_ms = now_ms(CLOCK_MONOTONIC)};
     if (known && file_state_same(&known->state, &f->state))
         *f = *known;
+    f->odd = !S_ISREG(st->st_mode);
+    f->done |= f->odd;
+    if (f->odd && !(known && known->odd))
+        tell_odd(old, name);
     size_t size = strlen(old->source->folder) + strlen(name) + 2;
     f->name = mem_strdup(name);
     f->path = mem_alloc(size);
@@ -129,7 +162,7 @@ int drop_scan(struct drop *d)
     size_t n = 0, room = 0;
     for (struct dirent *e; (e = readdir(folder));) {
         struct stat st;
-        if (is_meant(d, e->d_name) && fstatat(dirfd(folder), e->d_name, &st, 0) == 0 && S_ISREG(st.st_mode))
+        if (is_meant(d, e->d_name) && fstatat(dirfd(folder), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0)
             add_file(d, &list, &n, &room, e->d_name, &st);
     }
     closedir(folder);
@@ -173,19 +206,26 @@ static int sum(int fd, char hex[65])
     return ok ? 0 : -1;
 }
 
+/* Says by errno why a file could not be read. One that is leased to another program is tried again. */
+static void leave_out(const struct drop *d, struct drop_file *f)
+{
+    *f->sha256 = 0;
+    f->done = errno != EAGAIN;
+    /* taken away again: no work, and nothing to tell; something else in its place is for the next scan to tell */
+    if (f->done && errno != ENOENT && errno != ELOOP)
+        log_errno("source %s: cannot read %s; it is left out until it changes", d->source->name, f->path);
+}
+
 /* Reads the file for its sum. Whether it stayed the same meanwhile and the sum is known. */
 static bool sum_file(const struct drop *d, struct drop_file *f)
 {
     struct stat st;
-    int fd = open(f->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    if (fd < 0 || fstat(fd, &st) < 0 || sum(fd, f->sha256) < 0 || fstat(fd, &st) < 0) {
-        if (errno != ENOENT) /* taken away again: no work, and nothing to tell */
-            log_errno("source %s: cannot read %s; it is left out until it changes", d->source->name, f->path);
-        f->done = true;
-        *f->sha256 = 0;
-    } else {
+    int fd = drop_open(f->path, &st);
+    if (fd < 0 || sum(fd, f->sha256) < 0 || fstat(fd, &st) < 0)
+        leave_out(d, f);
+    else {
         struct file_state now = file_state_of(&st);
-        if (!file_state_same(&now, &f->state))
+        if (!file_contents_same(&now, &f->state))
             *f->sha256 = 0; /* the next scan sees its new state */
     }
     if (fd >= 0)

@@ -15,6 +15,7 @@ struct file_state {
     ino_t inode;
     off_t size;
     struct timespec modified;
+    struct timespec changed; /* rights, links and name count too */
 };
 
 struct drop_file {
@@ -23,6 +24,7 @@ struct drop_file {
     long long seen_ms; /* monotonic: since when it is in this state */
     char sha256[65];   /* "" until its contents were read */
     bool done;         /* nothing is to be done about it while it stays in this state */
+    bool odd;          /* no regular file: told, and left alone */
 };
 
 struct drop {
@@ -44,7 +46,16 @@ int drop_scan(struct drop *d) must_check;
  */
 struct drop_file *drop_next(struct drop *d, const char *first);
 
+/*
+ * Opens a client's file for reading and fills in st. Never waits: neither for a writer of a FIFO nor for a lease to be
+ * given back (EAGAIN: try again later), and follows no symlink. -1 and errno, ELOOP for all that is no regular file.
+ */
+int drop_open(const char *path, struct stat *st) must_check;
+
 struct file_state file_state_of(const struct stat *st);
+/* Nothing about the file has changed, rights included: what could not be read still cannot. */
 bool file_state_same(const struct file_state *a, const struct file_state *b);
+/* Its contents have not changed, though it may have been renamed, taken away or given other rights. */
+bool file_contents_same(const struct file_state *a, const struct file_state *b);
 
 #endif

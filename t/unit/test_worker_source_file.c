@@ -1,6 +1,7 @@
 /*
  * The drop folder: which files are complete, in which order, and when one is read again.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -86,6 +87,77 @@ static void test_name(void)
     buf_release(&told);
 }
 
+/* What a FIFO would do to a worker that opened it is to let it wait for ever; so would this test. */
+static void test_kinds(void)
+{
+    static const char *const names[] = {"fifo.ndjson", "link.ndjson", "folder.ndjson"};
+    char path[ARRAY_SIZE(names)][200];
+    struct buf told;
+    struct stat st;
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+        snprintf(path[i], sizeof path[i], "%s/%s", folder, names[i]);
+    ok(mkfifo(path[0], 0600) == 0 && symlink("/etc/passwd", path[1]) == 0 && mkdir(path[2], 0700) == 0, "all kinds");
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        is_int(drop_open(path[i], &st), -1, names[i]);
+        is_int(errno, ELOOP, "is not opened");
+    }
+    buf_init(&told, 10000);
+    log_capture(&told);
+    is(next(NULL), NULL, "all that is no regular file is left alone");
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+        ok(strstr(buf_str(&told), names[i]), "which is told of each");
+    ok(strstr(buf_str(&told), "it is no regular file"), "with the reason");
+    buf_reset(&told);
+    is(next(NULL), NULL, "at each look");
+    is(buf_str(&told), "", "but told once");
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+        remove(path[i]);
+    log_capture(NULL);
+    buf_release(&told);
+}
+
+/* The scan saw a file; when it is to be read, a FIFO has taken its place. */
+static void test_swapped(void)
+{
+    char path[200];
+    struct buf told;
+    snprintf(path, sizeof path, "%s/swapped.ndjson", folder);
+    put("swapped.ndjson", "s", 7200);
+    buf_init(&told, 10000);
+    log_capture(&told);
+    is_int(drop_scan(&drop), 0, "a file is seen");
+    unlink(path);
+    is_int(mkfifo(path, 0600), 0, "and a FIFO put in its place");
+    ok(!drop_next(&drop, "swapped.ndjson"), "is not waited for");
+    is(next(NULL), NULL, "nor at the next look");
+    ok(strstr(buf_str(&told), "leaves swapped.ndjson"), "which tells it");
+    unlink(path);
+    log_capture(NULL);
+    buf_release(&told);
+}
+
+static void test_states(void)
+{
+    char path[200];
+    struct stat st;
+    snprintf(path, sizeof path, "%s/young.ndjson", folder);
+    int fd = drop_open(path, &st);
+    ok(fd >= 0, "a regular file is opened");
+    struct file_state before = file_state_of(&st), after = before;
+    ok(file_state_same(&before, &after), "one state");
+    struct timespec pause = {.tv_nsec = 20000000}; /* longer than the step of a file system's clock */
+    nanosleep(&pause, NULL);
+    ok(fchmod(fd, 0640) == 0 && fstat(fd, &st) == 0, "other rights");
+    after = file_state_of(&st);
+    ok(!file_state_same(&before, &after), "are another state: what could not be read may be readable now");
+    ok(file_contents_same(&before, &after), "of the same contents: loading goes on");
+    is(next(NULL), "young.ndjson", "so it is looked at again");
+    done("young.ndjson");
+    after.size++;
+    ok(!file_contents_same(&before, &after), "another size is other contents");
+    close(fd);
+}
+
 static void test_change(void)
 {
     is(next(NULL), NULL, "all done");
@@ -118,6 +190,9 @@ int main(void)
     drop_init(&drop, &source);
     test_choice();
     test_name();
+    test_kinds();
+    test_swapped();
+    test_states();
     test_change();
     clean_up();
     struct buf told;
