@@ -303,6 +303,15 @@ subtest 'rejects for people' => sub {
     is($state{vendors}{files_done}, $s->sql("SELECT count(*) FROM oriel.delivery WHERE source = 'vendors'"), 'status as JSON');
 };
 
+subtest 'a terminal takes no orders from clients' => sub {
+    load('vendors', "clear\x1b[2J\xc2\x9b.ndjson", qq({"id": "O1", "name": "\xc2\x9b2J\x7f", "x": "\xc2\x9b"}));
+    my $batch = $s->sql('SELECT max(id) FROM raw.batch');
+    my ($code, $out) = $s->oriel('rejects', 'show', $batch, 1);
+    is($code, 0, 'a record with orders in its name and its text');
+    like($out, qr/^clear\?\[2J\?\.ndjson, record 1 .*"name": "\?2J\?", "x": "\?"/s, 'is shown without them');
+    unlike($out, qr/[\x00-\x09\x0b-\x1f\x7f]|\xc2[\x80-\x9f]/, 'nor with any others');
+};
+
 subtest 'tables that change beneath the worker' => sub {
     $s->sql('ALTER TABLE dp.note ALTER rev TYPE bigint');
     load('notes', 'wide.ndjson', { id => 'N3', name => 'wide', rev => 3_000_000_000 });

@@ -62,15 +62,26 @@ static int list(PGconn *c, const char *const filters[3], bool json)
     return EXIT_OK;
 }
 
+/* Postgres' words quote the values that it refused. */
+static void put_messages(struct buf *out, const PGresult *reasons)
+{
+    for (int row = 0; row < PQntuples(reasons); row++) {
+        if (PQgetisnull(reasons, row, 6))
+            continue;
+        buf_printf(out, "%s%s: ", row ? "" : "\n", PQgetvalue(reasons, row, 0));
+        table_put_text(out, PQgetvalue(reasons, row, 6), true);
+        buf_putc(out, '\n');
+    }
+}
+
 static void put_record(struct buf *out, const PGresult *record, const PGresult *reasons, const PGresult *waits)
 {
-    buf_printf(out, "%s, record %s (client %s, batch %s, line %s, received %s)\n\n",
-               PQgetisnull(record, 0, 2) ? PQgetvalue(record, 0, 0) : PQgetvalue(record, 0, 2),
-               PQgetvalue(record, 0, 3), PQgetvalue(record, 0, 1), PQgetvalue(record, 0, 4), PQgetvalue(record, 0, 5),
+    table_put_text(out, PQgetvalue(record, 0, PQgetisnull(record, 0, 2) ? 0 : 2), false);
+    buf_printf(out, ", record %s (client ", PQgetvalue(record, 0, 3));
+    table_put_text(out, PQgetvalue(record, 0, 1), false);
+    buf_printf(out, ", batch %s, line %s, received %s)\n\n", PQgetvalue(record, 0, 4), PQgetvalue(record, 0, 5),
                PQgetvalue(record, 0, 6));
-    /* the client's text: a terminal must not take orders from it */
-    for (const char *p = PQgetvalue(record, 0, 7); *p; p++)
-        buf_putc(out, ((unsigned char)*p < 0x20 && *p != '\n' && *p != '\t') || *p == 0x7f ? '?' : *p);
+    table_put_text(out, PQgetvalue(record, 0, 7), true);
     buf_puts(out, "\n");
     const PGresult *tables[] = {reasons, waits};
     for (size_t i = 0; i < ARRAY_SIZE(tables); i++)
@@ -78,9 +89,7 @@ static void put_record(struct buf *out, const PGresult *record, const PGresult *
             buf_putc(out, '\n');
             table_print(out, tables[i], i ? PQnfields(tables[i]) : PQnfields(tables[i]) - 1);
         }
-    for (int row = 0; row < PQntuples(reasons); row++)
-        if (!PQgetisnull(reasons, row, 6))
-            buf_printf(out, "%s%s: %s\n", row ? "" : "\n", PQgetvalue(reasons, row, 0), PQgetvalue(reasons, row, 6));
+    put_messages(out, reasons);
     if (!PQntuples(reasons) && !PQntuples(waits))
         buf_puts(out, "\nNothing was said of it: it was taken.\n");
 }

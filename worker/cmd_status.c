@@ -48,10 +48,13 @@ static const struct part {
 
 static void put_messages(struct buf *out, const PGresult *r, int column)
 {
-    for (int row = 0; row < PQntuples(r); row++)
-        if (!PQgetisnull(r, row, column))
-            buf_printf(out, "\n%s is %s: %s\n", PQgetvalue(r, row, 0), PQgetvalue(r, row, 1),
-                       PQgetvalue(r, row, column));
+    for (int row = 0; row < PQntuples(r); row++) {
+        if (PQgetisnull(r, row, column))
+            continue;
+        buf_printf(out, "\n%s is %s: ", PQgetvalue(r, row, 0), PQgetvalue(r, row, 1));
+        table_put_text(out, PQgetvalue(r, row, column), true); /* it names the client's file */
+        buf_putc(out, '\n');
+    }
 }
 
 static void put_part(struct buf *out, const struct part *part, const PGresult *r, bool json)

@@ -22,6 +22,23 @@ static int width_of(const char *s)
     return width < 0 ? 0 : width;
 }
 
+static bool is_control(ucs4_t c)
+{
+    return c < 0x20 || c == 0x7f || (c >= 0x80 && c < 0xa0);
+}
+
+void table_put_text(struct buf *out, const char *s, bool lines)
+{
+    for (const uint8_t *p = (const uint8_t *)s; *p;) {
+        ucs4_t c;
+        int n = u8_strmbtouc(&c, p);
+        bool plain = n > 0 && (!is_control(c) || (lines && (c == '\n' || c == '\t')));
+        n = n > 0 ? n : 1;
+        buf_put(out, plain ? (const char *)p : "?", plain ? (size_t)n : 1);
+        p += n;
+    }
+}
+
 /* Appends s in just `width` places, cut or filled up with spaces. */
 static void put_cell(struct buf *out, const char *s, int width, bool right)
 {
@@ -34,7 +51,7 @@ static void put_cell(struct buf *out, const char *s, int width, bool right)
         if (n <= 0)
             break;
         int w = uc_width(c, "UTF-8");
-        bool control = c < 0x20 || c == 0x7f || (c >= 0x80 && c < 0xa0);
+        bool control = is_control(c);
         w = control ? 1 : w < 0 ? 0 : w;
         if (used + w > room)
             break;
@@ -56,9 +73,10 @@ static void put_cell(struct buf *out, const char *s, int width, bool right)
 /* Control characters are counted as the "?" that stands for them. */
 static int needed(const char *s)
 {
-    int controls = 0;
-    for (; *s; s++)
-        controls += (unsigned char)*s < 0x20 || *s == 0x7f;
+    int controls = 0, n;
+    ucs4_t c;
+    for (const uint8_t *p = (const uint8_t *)s; *p && (n = u8_strmbtouc(&c, p)) > 0; p += n)
+        controls += is_control(c);
     return controls;
 }
 

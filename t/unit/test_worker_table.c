@@ -43,6 +43,45 @@ static void test_table(void)
     PQclear(r);
 }
 
+static void test_text(void)
+{
+    static const struct {
+        const char *text, *line, *lines, *what;
+    } cases[] = {
+        {"K\xc3\xa4se \xe2\x82\xac", "K\xc3\xa4se \xe2\x82\xac", "K\xc3\xa4se \xe2\x82\xac", "text stays"},
+        {"a\x1b[2J\r\x7f", "a?[2J??", "a?[2J??", "C0 and DEL are not passed on"},
+        {"a\xc2\x9b"
+         "2J\xc2\x80",
+         "a?2J?", "a?2J?", "nor C1"},
+        {"a\tb\nc", "a?b?c", "a\tb\nc", "line ends and tabs where they are wanted"},
+        {"a\x9b\xff", "a??", "a??", "nor what is no UTF-8"},
+    };
+    struct buf b;
+    buf_init(&b, 1000);
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        buf_reset(&b);
+        table_put_text(&b, cases[i].text, false);
+        is(buf_str(&b), cases[i].line, cases[i].what);
+        buf_reset(&b);
+        table_put_text(&b, cases[i].text, true);
+        is(buf_str(&b), cases[i].lines, cases[i].what);
+    }
+    buf_release(&b);
+}
+
+/* A column is as wide as what stands in it. */
+static void test_controls_width(void)
+{
+    PGresult *r = result(2, (const char *const[]){"a", "b"}, (const Oid[]){TEXT, TEXT}, 1,
+                         (const char *const[]){"x\xc2\x9b\xc2\x9b", "y"});
+    struct buf b;
+    buf_init(&b, 1000);
+    table_print(&b, r, 2);
+    is(buf_str(&b), "a    b\nx??  y\n", "C1 counts as the \"?\" that stands for it");
+    buf_release(&b);
+    PQclear(r);
+}
+
 static void test_width(void)
 {
     char wide[300] = "", second[100] = "";
@@ -81,6 +120,8 @@ static void test_json(void)
 int main(void)
 {
     test_table();
+    test_text();
+    test_controls_width();
     test_width();
     test_json();
     return tap_done();
