@@ -3,7 +3,7 @@
 FROM debian:12-slim
 WORKDIR /oriel
 COPY conf/install-packages conf/packages conf/
-RUN conf/install-packages conf/packages && rm -rf /var/lib/apt/lists/*
+RUN conf/install-packages conf/packages run && rm -rf /var/lib/apt/lists/*
 COPY . .
 RUN make -s && useradd --system --home-dir /var/lib/oriel --create-home oriel
 USER oriel
