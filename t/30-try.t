@@ -56,7 +56,7 @@ for (
     ['no such source file', qr{cannot read .*/sources/gamma\.json}, 2, '--source', 'gamma', 'vendor', "$folder/in.txt"],
     ['no such file', qr{cannot read .*/out\.csv}, 1, 'vendor', "$folder/out.csv"],
     ['a limit that is no number', qr/--limit takes a whole number, not "many"/, 2, '--limit', 'many', 'vendor', "$folder/in.txt"],
-    ['one argument', qr/an entity file and a file of records are needed/, 2, 'vendor'],
+    ['one argument', qr/too few arguments: `oriel try ENTITY FILE`/, 2, 'vendor'],
 ) {
     my ($what, $message, $expected, @arguments) = @$_;
     ($code, $out, $err) = try(@arguments);

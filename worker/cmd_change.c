@@ -1,8 +1,6 @@
 /*
  * oriel change: the phases of a change, and what has been done of each.
  */
-#include <getopt.h>
-
 #include "lib/log.h"
 #include "lib/text.h"
 #include "worker/change_apply.h"
@@ -123,30 +121,29 @@ static int action_status(const struct asking *q)
     return 0;
 }
 
-static const struct action {
-    const char *name;
-    int (*run)(const struct asking *q);
-    bool needs_name, reads_only;
-} actions[] = {
-    {"brownout", action_brownout, true, false}, {"contract", action_contract, true, false},
-    {"expand", action_expand, false, false},    {"fill", action_fill, true, false},
-    {"plan", action_plan, false, false},        {"prove", action_prove, true, false},
-    {"revert", action_revert, true, false},     {"status", action_status, false, true},
+static const struct command_action actions[] = {
+    {"brownout", "CHANGE", "take the readers' grants away for a while, and give them back"},
+    {"contract", "CHANGE", "drop what the change removes, when nobody needs it"},
+    {"expand", "[CHANGE]", "apply what is not applied yet, up to the named change"},
+    {"fill", "CHANGE", "fill what expand has added, in small batches; goes on where it stopped"},
+    {"plan", "[CHANGE]", "what expand would do: statements, locks, contracts, readers; then rolled back"},
+    {"prove", "CHANGE", "run the change's queries, which must find nothing"},
+    {"revert", "CHANGE", "undo expand"},
+    {"status", "", "what has been done of each change"},
+    {NULL, NULL, NULL},
 };
+static const struct step {
+    int (*run)(const struct asking *q);
+    bool reads_only;
+} steps[] = {{action_brownout, false}, {action_contract, false}, {action_expand, false}, {action_fill, false},
+             {action_plan, false},     {action_prove, false},    {action_revert, false}, {action_status, true}};
 
-static const struct action *find_action(const char *name)
-{
-    const char *names[ARRAY_SIZE(actions) + 1] = {NULL};
-    for (size_t i = 0; i < ARRAY_SIZE(actions); i++) {
-        names[i] = actions[i].name;
-        if (strcmp(name, names[i]) == 0)
-            return &actions[i];
-    }
-    const char *near = text_nearest(name, names);
-    command_usage("change", "plan, expand, fill, prove, brownout, contract, revert or status was expected%s%s%s",
-                  near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
-    return NULL;
-}
+enum { OPTION_FOR, OPTION_RATE };
+static const struct command_option options[] = {
+    [OPTION_FOR] = {"for", "DURATION", "how long a brownout lasts (30s)", "brownout"},
+    [OPTION_RATE] = {"rate", "N", "fill no more than N rows a second", "fill"},
+    {NULL, NULL, NULL, NULL},
+};
 
 static int find_change(struct asking *q, const char *name)
 {
@@ -177,37 +174,37 @@ static int take_turn(PGconn *c)
     return mine ? 0 : -1;
 }
 
-static int read_options(struct asking *q, int argc, char **argv)
+static int read_options(struct asking *q)
 {
-    static const struct option options[] = {
-        {"for", required_argument, NULL, 'f'}, {"rate", required_argument, NULL, 'r'}, {0}};
-    q->seconds = 30;
-    for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        long long ms = o == 'f' ? text_duration_ms(optarg) : 0;
-        if (o == 'f' && ms >= 1000)
-            q->seconds = ms / 1000;
-        else if (o == 'f' || o != 'r' || text_integer(optarg, 1, INT64_MAX, &q->rows_per_second) < 0)
-            return command_usage("change", "--for takes a duration such as 30s, --rate a number of rows a second"), -1;
-    }
-    return 0;
+    const char *seconds = q->context->options[OPTION_FOR], *rate = q->context->options[OPTION_RATE];
+    long long ms = seconds ? text_duration_ms(seconds) : 30000;
+    q->seconds = ms / 1000;
+    if (ms >= 1000 && (!rate || text_integer(rate, 1, INT64_MAX, &q->rows_per_second) == 0))
+        return 0;
+    command_usage("change", "--for takes a duration such as 30s, --rate a number of rows a second");
+    return -1;
 }
 
-int cmd_change(struct command_context *context, int argc, char **argv)
+static int run(struct command_context *context, int argc, char **argv)
 {
     struct asking q = {.context = context, .lock_path = context->settings.lock};
-    if (read_options(&q, argc, argv) < 0)
+    const struct step *step = &steps[context->action];
+    if (read_options(&q) < 0 || change_load(&q.changes, &context->arena, context->settings.changes) < 0 ||
+        (argc && find_change(&q, argv[0]) < 0))
         return EXIT_USAGE;
-    const struct action *action = find_action(optind < argc ? argv[optind] : "");
-    if (!action || change_load(&q.changes, &context->arena, context->settings.changes) < 0)
-        return EXIT_USAGE;
-    if (optind + 1 < argc && find_change(&q, argv[optind + 1]) < 0)
-        return EXIT_USAGE;
-    if (optind + 2 < argc || (action->needs_name && !q.change))
-        return command_usage("change", "%s wants the name of one change", action->name);
     q.c = command_connect(context);
     /* the turn is taken before any state is read: what another runner is just writing must not be missed */
-    bool good = q.c && (action->reads_only || (take_turn(q.c) == 0 && brownout_restore(q.c, true) == 0)) &&
-                change_read_state(&q.changes, &context->arena, q.c) == 0 && action->run(&q) == 0;
+    bool good = q.c && (step->reads_only || (take_turn(q.c) == 0 && brownout_restore(q.c, true) == 0)) &&
+                change_read_state(&q.changes, &context->arena, q.c) == 0 && step->run(&q) == 0;
     PQfinish(q.c);
     return good ? EXIT_OK : EXIT_FAILED;
 }
+
+const struct command command_change = {
+    .name = "change",
+    .arguments = "",
+    .summary = "plan, expand, fill, prove, brownout, contract, revert; status",
+    .options = options,
+    .actions = actions,
+    .run = run,
+};

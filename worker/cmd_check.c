@@ -1,8 +1,6 @@
 /*
  * oriel check [--no-database]: runs the entities' tests and compares entities, tables and contracts.
  */
-#include <getopt.h>
-
 #include "lib/log.h"
 #include "worker/check.h"
 #include "worker/command.h"
@@ -26,17 +24,16 @@ static int check_database(struct check *c, struct command_context *context)
     return result;
 }
 
-int cmd_check(struct command_context *context, int argc, char **argv)
+enum { OPTION_NO_DATABASE };
+static const struct command_option options[] = {
+    [OPTION_NO_DATABASE] = {"no-database", NULL, "leave tables and contracts out", NULL},
+    {NULL, NULL, NULL, NULL},
+};
+
+static int run(struct command_context *context, int argc, char **argv)
 {
-    static const struct option options[] = {{"no-database", no_argument, NULL, 'n'}, {0}};
-    bool with_database = true;
-    for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        if (o != 'n')
-            return EXIT_USAGE;
-        with_database = false;
-    }
-    if (optind < argc)
-        return command_usage("check", "takes no argument");
+    (void)argc, (void)argv;
+    bool with_database = !context->options[OPTION_NO_DATABASE];
     struct domain *domain = domain_load(context->config, context->database);
     if (!domain)
         return EXIT_USAGE;
@@ -46,3 +43,12 @@ int cmd_check(struct command_context *context, int argc, char **argv)
     domain_free(domain);
     return complete && !c.failures ? EXIT_OK : EXIT_FAILED;
 }
+
+const struct command command_check = {
+    .name = "check",
+    .arguments = "",
+    .summary = "run the entities' tests; compare entities, tables and contracts",
+    .options = options,
+    .details = "Exit code: 0 all is in order, 1 something is not, 2 the configuration cannot be read.\n",
+    .run = run,
+};

@@ -5,7 +5,6 @@
  * lock, check and diff end with the worst verdict as exit code: 0 no difference, 1 compatible, 2 needs acknowledgement,
  * 3 breaking. `lock` ends with 0 when it has written the file. Mistakes of configuration are exit code 2 as everywhere.
  */
-#include <getopt.h>
 #include <unistd.h>
 
 #include "lib/contract_diff.h"
@@ -219,8 +218,6 @@ static int action_diff(const struct asking *q)
 {
     struct contract_set old, new;
     struct contract_differences d;
-    if (!q->arguments[0])
-        return command_usage("contract diff", "the older lock file was expected, and perhaps the newer one");
     const char *newer = q->arguments[1] ? q->arguments[1] : q->lock_path;
     if (contract_lock_load(&old, q->arena, q->arguments[0]) < 0 || contract_lock_load(&new, q->arena, newer) < 0)
         return EXIT_USAGE;
@@ -256,52 +253,52 @@ static int action_types(const struct asking *q)
     return contract_print_types(q->arena, q->lock_path);
 }
 
-static const struct action {
-    const char *name;
-    int (*run)(const struct asking *q);
-    int max_arguments;
-    bool takes_version;
-} actions[] = {{"check", action_check, 0, false}, {"diff", action_diff, 2, false},
-               {"lock", action_lock, 0, false},   {"openapi", action_openapi, 0, true},
-               {"show", action_show, 0, false},   {"types", action_types, 0, false}};
+static const struct command_action actions[] = {
+    {"check", "", "hold the database against the lock file"},
+    {"diff", "OLD [NEW]", "compare two lock files"},
+    {"lock", "", "write the lock file from the database"},
+    {"openapi", "", "the contracts for programs: OpenAPI 3.1, as `/` serves it"},
+    {"show", "", "the contracts, for people"},
+    {"types", "", "the contracts for frontends: TypeScript"},
+    {NULL, NULL, NULL},
+};
+static int (*const functions[])(const struct asking *q) = {action_check,   action_diff, action_lock,
+                                                           action_openapi, action_show, action_types};
 
-static int run_action(const struct action *action, const struct asking *q, int n_arguments)
-{
-    if (n_arguments > action->max_arguments)
-        return command_usage("contract", "too many arguments");
-    if (q->version && !action->takes_version)
-        return command_usage("contract", "--version belongs to `contract openapi`");
-    return action->run(q);
-}
+enum { OPTION_ACK, OPTION_JSON, OPTION_VERSION };
+static const struct command_option options[] = {
+    [OPTION_ACK] = {"ack", "WHY", "the meaning of a contract changes, for this reason, which goes into the lock file",
+                    "lock"},
+    [OPTION_JSON] = {"json", NULL, "the differences, for programs", "check diff lock"},
+    [OPTION_VERSION] = {"version", "N", "one version, as `/vN/` serves it", "openapi"},
+    {NULL, NULL, NULL, NULL},
+};
 
-int cmd_contract(struct command_context *context, int argc, char **argv)
+static int run(struct command_context *context, int argc, char **argv)
 {
-    static const struct option options[] = {{"ack", required_argument, NULL, 'a'},
-                                            {"json", no_argument, NULL, 'j'},
-                                            {"version", required_argument, NULL, 'v'},
-                                            {0}};
-    struct asking q = {.context = context, .arena = &context->arena, .lock_path = context->settings.lock};
-    for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        switch (o) {
-        case 'a':
-            q.reason = optarg;
-            break;
-        case 'j':
-            q.json = true;
-            break;
-        case 'v':
-            if (text_integer(optarg, 1, 999999, &q.version) == 0)
-                break;
-            return command_usage("contract", "--version %s: the number of a version was expected", optarg);
-        default:
-            return EXIT_USAGE;
-        }
-    }
+    (void)argc;
+    struct asking q = {.context = context,
+                       .arena = &context->arena,
+                       .lock_path = context->settings.lock,
+                       .reason = context->options[OPTION_ACK],
+                       .json = context->options[OPTION_JSON],
+                       .arguments = (const char *const *)argv};
+    const char *version = context->options[OPTION_VERSION];
     if (q.reason && !*q.reason)
         return command_usage("contract", "--ack wants a reason that a reviewer understands");
-    q.arguments = (const char *const *)argv + optind + (optind < argc);
-    for (size_t i = 0; optind < argc && i < ARRAY_SIZE(actions); i++)
-        if (strcmp(actions[i].name, argv[optind]) == 0)
-            return run_action(&actions[i], &q, argc - optind - 1);
-    return command_usage("contract", "check, diff, lock, openapi, show or types was expected");
+    if (version && text_integer(version, 1, 999999, &q.version) < 0)
+        return command_usage("contract", "--version %s: the number of a version was expected", version);
+    return functions[context->action](&q);
 }
+
+const struct command command_contract = {
+    .name = "contract",
+    .arguments = "",
+    .summary = "the lock file: lock, check, diff, show; for readers: openapi, types",
+    .options = options,
+    .actions = actions,
+    .details =
+        "check, diff and lock end with the worst verdict as exit code: 0 no difference, 1 compatible, 2 needs\n"
+        "acknowledgement, 3 breaking; 4 when it could not be told. lock ends with 0 when it has written the file.\n",
+    .run = run,
+};

@@ -1,7 +1,6 @@
 /*
  * oriel init: database, roles, schemas, bookkeeping. Run as a superuser; may be repeated, also after an upgrade.
  */
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -142,17 +141,16 @@ static int set_up(PGconn *c)
     return apply_bookkeeping(c);
 }
 
-int cmd_init(struct command_context *context, int argc, char **argv)
+enum { OPTION_ADMIN };
+static const struct command_option options[] = {
+    [OPTION_ADMIN] = {"admin", "CONNINFO", "connect as this superuser, to any database of the server", NULL},
+    {NULL, NULL, NULL, NULL},
+};
+
+static int run(struct command_context *context, int argc, char **argv)
 {
-    static const struct option options[] = {{"admin", required_argument, NULL, 'a'}, {0}};
-    const char *conninfo = context->settings.database, *admin = NULL;
-    for (int o; (o = getopt_long(argc, argv, "a:", options, NULL)) != -1;) {
-        if (o != 'a')
-            return EXIT_USAGE;
-        admin = optarg;
-    }
-    if (optind < argc)
-        return command_usage("init", "takes no argument \"%s\"", argv[optind]);
+    (void)argc, (void)argv;
+    const char *conninfo = context->settings.database, *admin = context->options[OPTION_ADMIN];
     const char *database = conninfo_value(&context->arena, conninfo, "dbname");
     if (!database || (admin && !conninfo_value(&context->arena, admin, "dbname")))
         return EXIT_USAGE;
@@ -169,3 +167,12 @@ int cmd_init(struct command_context *context, int argc, char **argv)
     PQfinish(c);
     return ok ? EXIT_OK : EXIT_FAILED;
 }
+
+const struct command command_init = {
+    .name = "init",
+    .arguments = "",
+    .summary = "make database, roles, schemas and bookkeeping, or bring them up to date",
+    .options = options,
+    .details = "Run it as a superuser of the database: once, and after each upgrade. It may be repeated.\n",
+    .run = run,
+};

@@ -4,11 +4,10 @@
 #include "worker/command.h"
 #include "worker/reader_lease.h"
 
-int cmd_readers(struct command_context *context, int argc, char **argv)
+static int run(struct command_context *context, int argc, char **argv)
 {
     struct reader_leases leases;
-    if (argc > 1)
-        return command_usage("readers", "takes no argument \"%s\"", argv[1]);
+    (void)argc, (void)argv;
     PGconn *c = command_connect(context);
     int result = c ? reader_leases_read(&leases, &context->arena, c, NULL) : -1;
     PQfinish(c);
@@ -23,3 +22,6 @@ int cmd_readers(struct command_context *context, int argc, char **argv)
         printf("(nobody)\n");
     return EXIT_OK;
 }
+
+const struct command command_readers = {
+    .name = "readers", .arguments = "", .summary = "who serves which contract now", .run = run};

@@ -2,8 +2,6 @@
  * oriel rejects [--source S] [--entity E] [--reason R] [--json]: what could not be taken, summed up with an example
  * each. oriel rejects show BATCH LINE [--json]: one record as it came, and all that was said of it.
  */
-#include <getopt.h>
-
 #include "lib/log.h"
 #include "lib/text.h"
 #include "worker/command.h"
@@ -127,47 +125,53 @@ static int show(PGconn *c, const char *const at[2], bool json)
     return code;
 }
 
-static int check_show(int argc, char **argv)
+enum { ACTION_SHOW };
+static const struct command_action actions[] = {
+    [ACTION_SHOW] = {"show", "BATCH LINE", "one record as it came, and all that was said of it"},
+    {NULL, NULL, NULL},
+};
+enum { OPTION_SOURCE, OPTION_ENTITY, OPTION_REASON, OPTION_JSON };
+static const struct command_option options[] = {
+    [OPTION_SOURCE] = {"source", "SOURCE", "only of this source", NULL},
+    [OPTION_ENTITY] = {"entity", "ENTITY", "only of this entity file", NULL},
+    [OPTION_REASON] = {"reason", "REASON", "only for this reason", NULL},
+    [OPTION_JSON] = {"json", NULL, "for programs", NULL},
+    {NULL, NULL, NULL, NULL},
+};
+
+static int check_numbers(char **argv)
 {
     long long n;
-    if (argc != 3 || strcmp(argv[0], "show") != 0)
-        return command_usage("rejects", "expected nothing, or: show BATCH LINE");
-    if (text_integer(argv[1], 1, INT64_MAX, &n) < 0)
-        return command_usage("rejects show", "\"%s\" is not the number of a batch", argv[1]);
-    if (text_integer(argv[2], 1, INT32_MAX, &n) < 0)
-        return command_usage("rejects show", "\"%s\" is not the number of a record in a batch", argv[2]);
+    if (text_integer(argv[0], 1, INT64_MAX, &n) < 0)
+        return command_usage("rejects show", "\"%s\" is not the number of a batch", argv[0]);
+    if (text_integer(argv[1], 1, INT32_MAX, &n) < 0)
+        return command_usage("rejects show", "\"%s\" is not the number of a record in a batch", argv[1]);
     return EXIT_OK;
 }
 
-int cmd_rejects(struct command_context *context, int argc, char **argv)
+static int run(struct command_context *context, int argc, char **argv)
 {
-    static const struct option options[] = {{"source", required_argument, NULL, 's'},
-                                            {"entity", required_argument, NULL, 'e'},
-                                            {"reason", required_argument, NULL, 'r'},
-                                            {"json", no_argument, NULL, 'j'},
-                                            {0}};
-    const char *filters[3] = {NULL};
-    bool json = false;
-    for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        if (o == 's')
-            filters[0] = optarg;
-        else if (o == 'e')
-            filters[1] = optarg;
-        else if (o == 'r')
-            filters[2] = optarg;
-        else if (o == 'j')
-            json = true;
-        else
-            return EXIT_USAGE;
-    }
-    bool is_show = optind < argc;
-    if (is_show && check_show(argc - optind, argv + optind) != EXIT_OK)
+    (void)argc;
+    const char *const filters[3] = {context->options[OPTION_SOURCE], context->options[OPTION_ENTITY],
+                                    context->options[OPTION_REASON]};
+    bool json = context->options[OPTION_JSON], is_show = context->action == ACTION_SHOW;
+    if (is_show && check_numbers(argv) != EXIT_OK)
         return EXIT_USAGE;
     PGconn *c = command_connect(context);
     if (!c)
         return EXIT_FAILED;
-    int code =
-        is_show ? show(c, (const char *const[]){argv[optind + 1], argv[optind + 2]}, json) : list(c, filters, json);
+    int code = is_show ? show(c, (const char *const[]){argv[0], argv[1]}, json) : list(c, filters, json);
     PQfinish(c);
     return code;
 }
+
+const struct command command_rejects = {
+    .name = "rejects",
+    .arguments = "",
+    .summary = "what could not be taken, and why",
+    .options = options,
+    .actions = actions,
+    .action_optional = true,
+    .details = "Without an action: by source, entity, field and reason, with an example each.\n",
+    .run = run,
+};

@@ -1,12 +1,16 @@
 /*
  * oriel status [--json]: each source, what it delivered, what became of it, and why things were rejected.
  */
-#include <getopt.h>
-
 #include "worker/command.h"
 #include "worker/table.h"
 
 enum { LARGEST_OUTPUT = 64 << 20 };
+
+enum { OPTION_JSON };
+static const struct command_option options[] = {
+    [OPTION_JSON] = {"json", NULL, "for programs", NULL},
+    {NULL, NULL, NULL, NULL},
+};
 
 /* The message stands below the table, since it is longer than a column. */
 static const char sources_sql[] =
@@ -92,19 +96,19 @@ static int print_status(PGconn *c, bool json)
     return code;
 }
 
-int cmd_status(struct command_context *context, int argc, char **argv)
+static int run(struct command_context *context, int argc, char **argv)
 {
-    static const struct option options[] = {{"json", no_argument, NULL, 'j'}, {0}};
-    bool json = false;
-    for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        if (o != 'j')
-            return EXIT_USAGE;
-        json = true;
-    }
-    if (optind < argc)
-        return command_usage("status", "takes no argument but --json");
+    (void)argc, (void)argv;
     PGconn *c = command_connect(context);
-    int code = c ? print_status(c, json) : EXIT_FAILED;
+    int code = c ? print_status(c, context->options[OPTION_JSON] != NULL) : EXIT_FAILED;
     PQfinish(c);
     return code;
 }
+
+const struct command command_status = {
+    .name = "status",
+    .arguments = "",
+    .summary = "each source: what it delivered and what became of it",
+    .options = options,
+    .run = run,
+};

@@ -4,7 +4,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,15 +15,14 @@
 #include "worker/reader.h"
 #include "worker/try_report.h"
 
-static const char manual[] =
-    "usage: oriel try [--source NAME] [--limit N] [--json] ENTITY FILE\n\n"
-    "Cleans every record of FILE with the entity file ENTITY (a name, or a path) and prints what would happen: rows,\n"
-    "rejected records with every reason, and a summary. Needs no database and changes nothing.\n\n"
-    "  --source NAME  read FILE as that source file says. Without it: as the one source file that lists ENTITY,\n"
-    "                 else by the file's name (.ndjson .jsonl .json .csv .tsv)\n"
-    "  --limit N      show the first N rows and the first N rejected records (20); the summary counts all\n"
-    "  --json         one JSON object a line; the last is the summary\n\n"
-    "Exit code: 0 also when records are rejected; 1 when FILE cannot be read; 2 for mistakes in the configuration.\n";
+enum { OPTION_SOURCE, OPTION_LIMIT, OPTION_JSON };
+static const struct command_option table[] = {
+    [OPTION_SOURCE] = {"source", "SOURCE", "read FILE as that source file says", NULL},
+    [OPTION_LIMIT] = {"limit", "N",
+                      "show the first N rows and the first N rejected records (20); the summary counts all", NULL},
+    [OPTION_JSON] = {"json", NULL, "one JSON object a line; the last is the summary", NULL},
+    {NULL, NULL, NULL, NULL},
+};
 
 struct options {
     const char *source, *entity, *file;
@@ -32,38 +30,17 @@ struct options {
     bool json;
 };
 
-/* -1 when all was read; else the exit code. */
-static int read_options(struct options *o, int argc, char **argv)
+static int read_options(struct options *o, const struct command_context *context, char **argv)
 {
-    static const struct option table[] = {{"source", required_argument, NULL, 's'},
-                                          {"limit", required_argument, NULL, 'l'},
-                                          {"json", no_argument, NULL, 'j'},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {0}};
-    *o = (struct options){.limit = 20};
-    for (int c; (c = getopt_long(argc, argv, "s:l:jh", table, NULL)) != -1;) {
-        switch (c) {
-        case 's':
-            o->source = optarg;
-            break;
-        case 'l':
-            if (text_integer(optarg, 0, INT32_MAX, &o->limit) < 0)
-                return command_usage("try", "--limit takes a whole number, not \"%s\"", optarg);
-            break;
-        case 'j':
-            o->json = true;
-            break;
-        case 'h':
-            fputs(manual, stdout);
-            return EXIT_OK;
-        default:
-            return EXIT_USAGE;
-        }
-    }
-    if (argc - optind != 2)
-        return command_usage("try", "an entity file and a file of records are needed: oriel try ENTITY FILE");
-    o->entity = argv[optind];
-    o->file = argv[optind + 1];
+    const char *limit = context->options[OPTION_LIMIT];
+    *o = (struct options){.limit = 20,
+                          .source = context->options[OPTION_SOURCE],
+                          .json = context->options[OPTION_JSON],
+                          .entity = argv[0],
+                          .file = argv[1]};
+    if (!limit || text_integer(limit, 0, INT32_MAX, &o->limit) == 0)
+        return 0;
+    command_usage("try", "--limit takes a whole number, not \"%s\"", limit);
     return -1;
 }
 
@@ -181,15 +158,30 @@ static int try_file(const struct options *o, const struct entity *e, const struc
     return result < 0 ? EXIT_FAILED : EXIT_OK;
 }
 
-int cmd_try(struct command_context *context, int argc, char **argv)
+static int run(struct command_context *context, int argc, char **argv)
 {
+    (void)argc;
     struct options o;
     struct format f;
-    int code = read_options(&o, argc, argv);
-    if (code >= 0)
-        return code;
+    if (read_options(&o, context, argv) < 0)
+        return EXIT_USAGE;
     const struct entity *e = load_entity(context, o.entity);
     if (!e || find_format(context, &o, e, &f) < 0)
         return EXIT_USAGE;
     return try_file(&o, e, &f);
 }
+
+const struct command command_try = {
+    .name = "try",
+    .arguments = "ENTITY FILE",
+    .summary = "what would happen to the records of a file; needs no database",
+    .options = table,
+    .details =
+        "Cleans every record of FILE with the entity file ENTITY (a name, or a path) and prints what would happen: "
+        "rows,\n"
+        "rejected records with every reason, and a summary. Changes nothing. Without --source FILE is read as the one\n"
+        "source file says that lists ENTITY, else by its name (.ndjson .jsonl .json .csv .tsv).\n\n"
+        "Exit code: 0 also when records are rejected; 1 when FILE cannot be read; 2 for mistakes in the "
+        "configuration.\n",
+    .run = run,
+};

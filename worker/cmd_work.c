@@ -5,11 +5,19 @@
 #include "worker/command.h"
 #include "worker/work.h"
 
-int cmd_work(struct command_context *context, int argc, char **argv)
+static int run(struct command_context *context, int argc, char **argv)
 {
-    (void)argv;
-    if (argc > 1)
-        return command_usage("work", "takes no argument");
+    (void)argc, (void)argv;
     log_init("oriel", LOG_DAEMON);
     return work_run(context->config, context->database);
 }
+
+const struct command command_work = {
+    .name = "work",
+    .arguments = "",
+    .summary = "the daemon: pull, keep, clean, merge",
+    .details =
+        "One worker leads; any number of further ones stand by and take over when it goes. TERM finishes the batch in\n"
+        "hand and leaves; HUP reads the configuration again and keeps the old one when the new one is wrong.\n",
+    .run = run,
+};

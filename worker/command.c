@@ -12,7 +12,9 @@ int command_usage(const char *command, const char *format, ...)
     va_start(args, format);
     vsnprintf(message, sizeof message, format, args);
     va_end(args);
-    log_error("%s%s%s (see `oriel --help`)", command, *command ? ": " : "", message);
+    size_t name = strcspn(command, " "); /* "change" of "change plan" */
+    log_error("%s%s%s (see `oriel help%s%.*s`)", command, *command ? ": " : "", message, *command ? " " : "", (int)name,
+              command);
     return EXIT_USAGE;
 }
 

@@ -1,5 +1,9 @@
 /*
- * The subcommands of `oriel`. Each is a function in a file of its own name (cmd_status.c); main.c holds their table.
+ * The subcommands of `oriel`. Each describes itself in a file of its own name (cmd_status.c): its arguments, actions
+ * and options stand in a table, and parsing, `oriel help`, completion and the test of the manual all read that table.
+ *
+ * To add a command: write worker/cmd_NAME.c with its function and `const struct command command_NAME`, declare that
+ * below, add it to worker/command_table.c, and describe it in worker/man/oriel.1.
  */
 #ifndef ORIEL_COMMAND_H
 #define ORIEL_COMMAND_H
@@ -9,16 +13,60 @@
 #include "lib/settings.h"
 
 struct command_context {
-    struct arena arena;       /* lives as long as the program */
-    const char *config;       /* path of oriel.json */
-    const char *database;     /* --database; NULL: as in oriel.json */
-    struct settings settings; /* read before the command runs, with database laid over it */
+    struct arena arena;         /* lives as long as the program */
+    const char *config;         /* path of oriel.json */
+    const char *database;       /* --database; NULL: as in oriel.json */
+    struct settings settings;   /* read before the command runs, with database laid over it */
+    const char *const *options; /* by their index in the command's table: NULL not given, "" given, else its argument */
+    int action;                 /* index in the command's actions; -1 when none was named */
 };
 
-/* argv[0] is the subcommand's name. Returns an enum exit_code (or what the command's manual says). */
+/* argv holds the argc arguments that are neither options nor the action; a NULL stands behind them. As many were given
+ * as the table wants. Returns an enum exit_code (or what the command's details say). */
 typedef int command_function(struct command_context *context, int argc, char **argv);
 
-command_function cmd_change, cmd_check, cmd_contract, cmd_init, cmd_readers, cmd_rejects, cmd_status, cmd_try, cmd_work;
+/* An argument is written in capitals, such as FILE; those that may be left out in brackets. See command_completion. */
+struct command_option {
+    const char *name;     /* without its dashes */
+    const char *argument; /* NULL when it takes none */
+    const char *summary;
+    const char *actions; /* the only ones that take it, with spaces between; NULL: the whole command */
+};
+enum { COMMAND_MOST_OPTIONS = 16 };
+
+struct command_action {
+    const char *name, *arguments, *summary;
+};
+
+struct command {
+    const char *name;
+    const char *arguments; /* such as "ENTITY FILE", "NAME FILE..."; where it has actions, those without one */
+    const char *summary;
+    const struct command_option *options; /* ends with one without a name; NULL when there are none */
+    const struct command_action *actions; /* ends with one without a name; NULL when there are none */
+    bool action_optional;                 /* it does something without an action, too */
+    bool bare;                            /* runs without oriel.json */
+    const char *details;                  /* paragraphs for `oriel help COMMAND`; NULL for none */
+    command_function *run;
+};
+
+extern const struct command command_change, command_check, command_complete, command_contract, command_help,
+    command_init, command_readers, command_rejects, command_status, command_try, command_work;
+extern const struct command *const command_table[];   /* by name; NULL-terminated */
+extern const struct command_option command_globals[]; /* those before the command; ends with one without a name */
+
+/* The command or the action of that name; a wrong one is told with the nearest. NULL and -1. */
+const struct command *command_find(const char *name) must_check;
+int command_find_action(const struct command *command, const char *name) must_check;
+
+/* Fills context's options and action from the arguments behind the command's name (argv[0]). *argc and *argv are then
+ * those that are left. False after a message. *help: --help was among them, and nothing was checked further. */
+bool command_parse(const struct command *command, struct command_context *context, int *argc, char ***argv,
+                   bool *help) must_check;
+
+/* What `oriel help` and `oriel help COMMAND` say. */
+void command_print_overview(void);
+void command_print_help(const struct command *command);
 
 /* Connects as the writer to a database whose bookkeeping is of this program's version. NULL after a message. Free with
  * PQfinish. */
