@@ -99,8 +99,8 @@ sub oriel {
 
 sub start {
     my ($self, $part) = @_;
-    my %start = (worker => \&start_worker, responders => \&start_responders, nginx => \&start_nginx);
-    $start{$part}->($self);
+    my $method = "start_$part";
+    $self->$method;
 }
 
 sub start_worker {
