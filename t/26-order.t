@@ -83,7 +83,7 @@ sub stop_workers {
 
 # ---- data ----
 
-my ($delivery, %price) = (0);
+my ($delivery, $day, %price) = (0, '2026-01-01');
 my $expanded;    # version 2 is in the database
 
 # The client changes the price of one product and gives it none of another, in turn.
@@ -91,7 +91,7 @@ sub deliver {
     $delivery++;
     my @prices = ("$delivery,25", $delivery % 2 ? '-' : '7');
     $price{"P$_"} = $prices[$_] =~ s/,/./r for 0, 1;
-    my $modified = sprintf '2026-01-01T%02d:%02d:%02dZ', $delivery / 3600, $delivery / 60 % 60, $delivery % 60;
+    my $modified = sprintf '%sT%02d:%02d:%02dZ', $day, $delivery / 3600, $delivery / 60 % 60, $delivery % 60;
     $s->drop_file('acme', "d$delivery.ndjson", join '', map {
         qq({"id":"P$_","name":"product $_","price":"$prices[$_]","modified":"$modified","vendor":{"id":"V1","name":"One"}}\n)
     } 0, 1);
@@ -233,6 +233,7 @@ subtest 'a worker that is ahead of its database' => sub {
     wait_until { $s->sql("SELECT state FROM oriel.source") eq 'stopped' } 'the source to be stopped';
     same_bodies('it publishes nothing');
     $price{P0} = '99.25';
+    $day = '2026-01-03';    # whatever comes now is newer
     set_workers('old');
     $s->wait_for_deliveries($delivery);
     same_bodies('and nothing is lost: the old worker has loaded it');
@@ -251,6 +252,8 @@ subtest 'to the end: contract' => sub {
         rename $log, "$log.1";
         $traffic = start_traffic();    # from here on only version 2 counts
         like(oriel_change('brownout', '--for', '1s'), qr/^0 .*the grant is back/s, 'brown-out');
+        # a worker of the release before takes over once more, after the proof
+        work('proven', 'old');
         # the lock file of the release after: without version 1
         my $next = JSON::PP->new->decode(read_file("$s->{folder}/new/sql/contract.json"));
         delete $next->{contracts}{v_products_v1};
@@ -259,8 +262,12 @@ subtest 'to the end: contract' => sub {
         $settings->{lock} = "$s->{folder}/next/contract.json";
         $s->{next} = write_file("$s->{folder}/next.json", JSON::PP->new->canonical->encode($settings));
         set_responders(qw(next next));
-        set_workers();
-        is(oriel_change('contract'), "0 contracted $change\n", 'contract');
+        like(oriel_change('contract'), qr/^1 .*prove\.sql: query 1 returned [12] rows.*refused: what was proven on .* holds no more.*`oriel change fill $change`/s,
+            'not when an old worker has written since the proof');
+        set_workers('new');
+        like(oriel_change('fill'), qr/^0 filled $change: [12] rows/, 'its rows are filled');
+        like(oriel_change('prove'), qr/^0 .*proved/s, 'and proven');
+        like(oriel_change('contract'), qr/^0 .*agree .*\ncontracted $change\n/, 'contract');
         my %seen;
         $seen{ $s->get($v2)->{body} }++ for 1 .. 4;
         is_deeply(\%seen, { v2_body() => 4 }, 'version 2 says the same, from the other column');

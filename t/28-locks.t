@@ -135,6 +135,16 @@ subtest 'a stopped responder holds its lease' => sub {
 
 my $contract = [$oriel[0], '-c', $proxy->{config}, 'change', 'contract', $change];
 
+# An old worker's transaction that was open when contract began: contract waits for it, briefly and again, and then sees it.
+subtest 'a writer is in the middle of a transaction' => sub {
+    my $writer = psql('writer', q{BEGIN; UPDATE dp.product SET price = 77 WHERE id = 7; SELECT pg_sleep(1); COMMIT});
+    wait_until { $s->sql("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'writer' AND wait_event = 'PgSleep'") } 'the writer';
+    like(phase('contract'), qr/^1 .*id=7 price=77\.00 price_cents=707\n?.*refused: what was proven on .* holds no more/s, 'contract sees what it wrote, and refuses');
+    like(result($writer), qr/^0 /, 'the writer is not disturbed');
+    like(phase('fill'), qr/^0 filled $change: 1 rows/, 'filled');
+    like(phase('prove'), qr/^0 .*proved/s, 'and proven');
+};
+
 subtest 'a responder comes before the contract is dropped' => sub {
     my $r = $proxy->run($contract, before => [qr/pg_try_advisory_xact_lock/, sub {
         # its session takes the lease as a responder does; a real one would wait for the view, which is dropped already
@@ -153,8 +163,12 @@ subtest 'a responder comes while the contract is being dropped' => sub {
         # it reads the catalog, and waits there for the view to be dropped or not
         wait_until { $s->sql("SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'oriel-fcgi%' AND wait_event_type = 'Lock'") } 'the late responder';
         is(leases('v_products_v1'), 0, 'it has no lease');
+        # between the proof and the drop nobody can write what would be lost
+        $s->{writer} = psql('writer', q{UPDATE dp.product SET price = 88 WHERE id = 8});
+        wait_until { $s->sql("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'writer' AND wait_event_type = 'Lock'") } 'the writer to wait';
     }]);
-    is("$r->{code} $r->{text}", "0 contracted $change\n", 'contract is not disturbed');
+    like(result($s->{writer}), qr/^1 .*column "price" of relation "product" does not exist/s, 'a writer of the old way is told, and loses nothing in silence');
+    like("$r->{code} $r->{text}", qr/^0 .*\ncontracted $change\n/, 'contract is not disturbed');
     $s->{upstream} = ["$s->{folder}/s/late.sock"];
     $s->start('nginx');
     wait_until { $s->get('/v2/products?limit=1')->{status} == 200 } 'the late responder to serve version 2';

@@ -6,10 +6,6 @@
 #include "lib/settings.h"
 #include "worker/change_lint.h"
 
-enum { TRIES = 30, FIRST_PAUSE_MS = 50, LONGEST_PAUSE_MS = 2000 };
-
-enum outcome { APPLIED, LOCKED, FAILED };
-
 static const struct change_file *file_of(const struct change_application *app)
 {
     return &app->change->step[app->step];
@@ -34,46 +30,38 @@ static void tell_sql_failure(const struct change_file *f, PGconn *c, const PGres
     pg_tell_failure(c, r, doing);
 }
 
-static enum outcome outcome_of(const PGresult *r)
-{
-    ExecStatusType status = PQresultStatus(r);
-    if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || status == PGRES_EMPTY_QUERY)
-        return APPLIED;
-    return strcmp(pg_sqlstate(r), "55P03") == 0 ? LOCKED : FAILED;
-}
-
-static enum outcome run_sql(const struct change_application *app)
+static enum change_outcome run_sql(const struct change_application *app)
 {
     const struct change_file *f = file_of(app);
-    enum outcome outcome = APPLIED;
+    enum change_outcome outcome = CHANGE_APPLIED;
     if (!PQsendQuery(app->c, f->sql)) {
         pg_tell_failure(app->c, NULL, f->path);
-        return FAILED;
+        return CHANGE_FAILED;
     }
     if (app->statements)
         buf_reset(app->statements); /* this may be another try */
     for (PGresult *r; (r = PQgetResult(app->c)); PQclear(r)) {
-        if (outcome != APPLIED)
+        if (outcome != CHANGE_APPLIED)
             continue;
-        outcome = outcome_of(r);
-        if (outcome == FAILED)
+        outcome = change_outcome_of(r);
+        if (outcome == CHANGE_FAILED)
             tell_sql_failure(f, app->c, r);
-        else if (outcome == APPLIED && app->statements)
+        else if (outcome == CHANGE_APPLIED && app->statements)
             buf_printf(app->statements, "  %s\n", PQcmdStatus(r));
     }
     return outcome;
 }
 
 /* Reading a view's text takes a lock on it and its tables, so this too may have to be tried again. */
-static enum outcome read_contracts(struct contract_set *set, struct arena *a, PGconn *c)
+static enum change_outcome read_contracts(struct contract_set *set, struct arena *a, PGconn *c)
 {
     const char *reader = ROLE_READER;
     PGresult *r = PQexecParams(c, contract_catalog_sql, 1, NULL, &reader, NULL, NULL, 0);
-    enum outcome outcome = outcome_of(r);
-    if (outcome == FAILED)
+    enum change_outcome outcome = change_outcome_of(r);
+    if (outcome == CHANGE_FAILED)
         pg_tell_failure(c, r, "reading the contracts from the catalog");
-    else if (outcome == APPLIED && contract_catalog_parse(set, a, r) < 0)
-        outcome = FAILED;
+    else if (outcome == CHANGE_APPLIED && contract_catalog_parse(set, a, r) < 0)
+        outcome = CHANGE_FAILED;
     PQclear(r);
     return outcome;
 }
@@ -130,70 +118,54 @@ static int finish(const struct change_application *app)
                : 0;
 }
 
-static enum outcome try_once(const struct change_application *app, struct arena *a, const struct contract_set *lock)
+struct applying {
+    const struct change_application *app;
+    struct arena *arena;
+    struct contract_set lock;
+};
+
+static enum change_outcome try_once(void *context)
 {
+    const struct applying *applying = context;
+    const struct change_application *app = applying->app;
+    struct arena *a = applying->arena;
     struct contract_set before, now;
     struct contract_differences d;
     const struct change_file *f = file_of(app);
-    if (pg_run(app->c, f->path,
-               "BEGIN; SET LOCAL ROLE oriel_owner; SET LOCAL lock_timeout = '100ms'; SET LOCAL search_path = ''", 0,
-               NULL) < 0)
-        return FAILED;
+    if (pg_run(app->c, f->path, change_begin_sql, 0, NULL) < 0)
+        return CHANGE_FAILED;
     const char *id = transaction_id(app->c, a);
-    enum outcome outcome = *id ? read_contracts(&before, a, app->c) : FAILED;
-    if (outcome == APPLIED)
+    enum change_outcome outcome = *id ? read_contracts(&before, a, app->c) : CHANGE_FAILED;
+    if (outcome == CHANGE_APPLIED && app->prepare)
+        outcome = app->prepare(app, a);
+    if (outcome == CHANGE_APPLIED)
         outcome = run_sql(app);
-    if (outcome != APPLIED)
+    if (outcome != CHANGE_APPLIED)
         return outcome;
     if (strcmp(id, transaction_id(app->c, a)) != 0) {
         log_error(
             "%s: ends its own transaction (BEGIN, COMMIT, ROLLBACK), so it cannot be applied as a whole or not at all; "
             "take that out, and look at what it has done already",
             f->path);
-        return FAILED;
+        return CHANGE_FAILED;
     }
     outcome = read_contracts(&now, a, app->c);
-    if (outcome != APPLIED)
+    if (outcome != CHANGE_APPLIED)
         return outcome;
     contract_compare(&d, a, &before, &now);
-    if (judge_all(app, a, lock, &d) < 0 || (app->look && app->look(app, a, &d) < 0) || finish(app) < 0)
-        return FAILED;
-    return APPLIED;
-}
-
-static void pause_before(int attempt)
-{
-    long ms = FIRST_PAUSE_MS;
-    while (attempt-- > 1 && ms < LONGEST_PAUSE_MS)
-        ms *= 2;
-    ms = (ms < LONGEST_PAUSE_MS ? ms : LONGEST_PAUSE_MS) / 2 + random() % (ms / 2 + 1); /* jitter: half to all of it */
-    nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000}, NULL);
+    if (judge_all(app, a, &applying->lock, &d) < 0 || (app->look && app->look(app, a, &d) < 0) || finish(app) < 0)
+        return CHANGE_FAILED;
+    return CHANGE_APPLIED;
 }
 
 int change_apply(const struct change_application *app)
 {
-    struct contract_set lock = {0};
     struct arena a;
-    enum outcome outcome = LOCKED;
+    struct applying applying = {.app = app, .arena = &a};
     arena_init(&a);
-    srandom((unsigned)getpid());
-    if (access(app->lock_path, F_OK) == 0 && contract_lock_load(&lock, &a, app->lock_path) < 0)
-        outcome = FAILED;
-    if (change_lint(file_of(app)) < 0)
-        outcome = FAILED;
-    for (int i = 1; i <= TRIES && outcome == LOCKED; i++) {
-        outcome = try_once(app, &a, &lock);
-        if (outcome != APPLIED && PQtransactionStatus(app->c) != PQTRANS_IDLE &&
-            pg_run(app->c, "rolling back", "ROLLBACK", 0, NULL) < 0)
-            outcome = FAILED;
-        if (outcome == LOCKED && i < TRIES)
-            pause_before(i);
-    }
+    bool readable = access(app->lock_path, F_OK) != 0 || contract_lock_load(&applying.lock, &a, app->lock_path) == 0;
+    bool good = change_lint(file_of(app)) == 0 && readable &&
+                change_retry(app->c, file_of(app)->path, try_once, &applying) == 0;
     arena_release(&a);
-    if (outcome == LOCKED)
-        log_error(
-            "%s: a lock that it needs was held through %d tries of 100 ms each; nothing was changed. What to do: see "
-            "in pg_stat_activity who holds a transaction open, and run it again",
-            file_of(app)->path, TRIES);
-    return outcome == APPLIED ? 0 : -1;
+    return good ? 0 : -1;
 }

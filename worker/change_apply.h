@@ -1,19 +1,21 @@
 /*
- * Running a change's DDL beside running readers: one transaction, short lock waits, the catalog read back before it is
- * committed. A statement that waits for a lock makes every later reader of that table wait behind it, so waits are
- * short, and what was not had is tried again later, a capped number of times; there is no last try without a limit.
+ * Running a change's DDL beside running readers: one transaction with short lock waits, the catalog read back before it
+ * is committed.
  */
 #ifndef ORIEL_CHANGE_APPLY_H
 #define ORIEL_CHANGE_APPLY_H
 
 #include "lib/contract_diff.h"
 #include "worker/change.h"
+#include "worker/change_retry.h"
 
 struct change_application {
     PGconn *c;
     const struct change *change;
     enum change_step step;
     const char *lock_path; /* the lock file, whose acknowledgements count; it may not exist yet */
+    /* Called first, inside the transaction of each try; NULL for nothing. */
+    enum change_outcome (*prepare)(const struct change_application *app, struct arena *a);
     /*
      * Says whether what the step did to one contract may stay; called inside the transaction, after the SQL, for every
      * difference that weighs ACK or BREAK. Returns 0 when it may; -1 after a message.
@@ -24,7 +26,7 @@ struct change_application {
     int (*look)(const struct change_application *app, struct arena *a, const struct contract_differences *d);
     struct buf *statements; /* gets what each statement did ("CREATE VIEW"), a line each; NULL when nobody asks */
     bool dry;               /* roll back in the end */
-    void *context;          /* for judge and look */
+    void *context;          /* for prepare, judge and look */
 };
 
 /* 0: applied and recorded (or, dry, looked at); -1 after a message, nothing was changed. */

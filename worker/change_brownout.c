@@ -62,10 +62,12 @@ static void wait_for(const char *what, long long seconds)
 
 int change_brownout(const struct change *change, PGconn *c, struct arena *a, const char *lock_path, long long seconds)
 {
-    const char *const *views, *text = arena_printf(a, "%lld", seconds);
+    struct change_removal removal;
+    const char *text = arena_printf(a, "%lld", seconds);
     struct sigaction action = {.sa_handler = on_interrupt};
-    if (change_removes(change, c, a, lock_path, &views) < 0)
+    if (change_removes(&removal, change, c, a, lock_path) < 0)
         return -1;
+    const char *const *views = removal.views;
     if (!*views) {
         log_error("%s takes no contract away, so there is nothing to brown out", change->step[STEP_CONTRACT].path);
         return -1;

@@ -146,6 +146,12 @@ static int compare_successors(PGconn *c, struct arena *a)
     return result;
 }
 
+int change_prove_again(const struct change *change, PGconn *c, struct arena *a)
+{
+    const struct change_file *f = &change->step[STEP_PROVE];
+    return (f->sql && run_queries(f, c) < 0) || compare_successors(c, a) < 0 ? -1 : 0;
+}
+
 int change_prove(const struct change *change, PGconn *c, struct arena *a)
 {
     const struct change_file *f = &change->step[STEP_PROVE];
@@ -153,8 +159,7 @@ int change_prove(const struct change *change, PGconn *c, struct arena *a)
                "BEGIN ISOLATION LEVEL REPEATABLE READ; SET LOCAL ROLE oriel_owner; SET LOCAL lock_timeout = '100ms'", 0,
                NULL) < 0)
         return -1;
-    bool good = (!f->sql || run_queries(f, c) == 0) && compare_successors(c, a) == 0 &&
-                change_record(c, change, STEP_PROVE) == 0;
+    bool good = change_prove_again(change, c, a) == 0 && change_record(c, change, STEP_PROVE) == 0;
     if (pg_run(c, f->path, good ? "COMMIT" : "ROLLBACK", 0, NULL) < 0 || !good) {
         log_error("%s is not proven", change->name);
         return -1;

@@ -13,5 +13,7 @@
  * something is not proven.
  */
 int change_prove(const struct change *change, PGconn *c, struct arena *a) must_check;
+/* The same inside the transaction that is open, whose locks keep writers away; records nothing. */
+int change_prove_again(const struct change *change, PGconn *c, struct arena *a) must_check;
 
 #endif

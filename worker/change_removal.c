@@ -2,6 +2,7 @@
 
 #include "lib/lease.h"
 #include "lib/log.h"
+#include "worker/change_prove.h"
 #include "worker/reader_lease.h"
 
 static bool removes(const struct contract_difference *d)
@@ -21,8 +22,11 @@ struct finding {
     struct arena *arena; /* outlives the application */
     const char **views;
     size_t n;
+    const char *tables; /* their OIDs, as an array's text */
 };
 
+/* Tables are known by their locks. Those that are dropped have no name inside of the transaction, so their OIDs are
+ * kept. */
 static int collect(const struct change_application *app, struct arena *a, const struct contract_differences *d)
 {
     struct finding *finding = app->context;
@@ -31,11 +35,34 @@ static int collect(const struct change_application *app, struct arena *a, const 
     for (size_t i = 0; i < d->n; i++)
         if (removes(&d->list[i]))
             finding->views[finding->n++] = arena_strdup(finding->arena, d->list[i].view);
-    return 0;
+    PGresult *r = pg_query(
+        app->c, "asking for the locks",
+        "SELECT COALESCE(pg_catalog.array_agg(DISTINCT l.relation), '{}') FROM pg_catalog.pg_locks l"
+        " WHERE l.pid = pg_catalog.pg_backend_pid() AND l.locktype = 'relation'"
+        "   AND l.mode IN ('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')",
+        0, NULL);
+    if (r)
+        finding->tables = arena_strdup(finding->arena, PQgetvalue(r, 0, 0));
+    PQclear(r);
+    return r ? 0 : -1;
 }
 
-int change_removes(const struct change *change, PGconn *c, struct arena *a, const char *lock_path,
-                   const char *const **views)
+static const char *name_tables(PGconn *c, struct arena *a, const char *oids)
+{
+    PGresult *r = pg_query(
+        c, "naming the tables",
+        "SELECT COALESCE(pg_catalog.string_agg(pg_catalog.format('%I.%I', n.nspname, k.relname), ', '"
+        "                                      ORDER BY n.nspname, k.relname), '')"
+        "  FROM pg_catalog.pg_class k JOIN pg_catalog.pg_namespace n ON n.oid = k.relnamespace"
+        " WHERE k.oid = ANY ($1::oid[]) AND k.relkind IN ('r', 'p') AND n.nspname NOT IN ('pg_catalog', 'oriel')",
+        1, &oids);
+    const char *names = r ? arena_strdup(a, PQgetvalue(r, 0, 0)) : NULL;
+    PQclear(r);
+    return names;
+}
+
+int change_removes(struct change_removal *removal, const struct change *change, PGconn *c, struct arena *a,
+                   const char *lock_path)
 {
     struct finding finding = {.arena = a};
     struct change_application app = {.c = c,
@@ -52,8 +79,13 @@ int change_removes(const struct change *change, PGconn *c, struct arena *a, cons
     }
     if (change_apply(&app) < 0)
         return -1;
-    *views = finding.views;
-    return 0;
+    *removal = (struct change_removal){.views = finding.views, .tables = name_tables(c, a, finding.tables)};
+    return removal->tables ? 0 : -1;
+}
+
+static bool needs_proof(const struct change *change)
+{
+    return change->step[STEP_FILL].sql || change->step[STEP_PROVE].sql;
 }
 
 /* What must have been done before contract, whatever it takes away. */
@@ -66,7 +98,7 @@ static int check_steps(const struct change *change, bool removes_contract)
     } needs[] = {
         {true, STEP_EXPAND, "it is not expanded"},
         {change->step[STEP_FILL].sql, STEP_FILL, "its fill is not done"},
-        {change->step[STEP_FILL].sql || change->step[STEP_PROVE].sql, STEP_PROVE, "it is not proven"},
+        {needs_proof(change), STEP_PROVE, "it is not proven"},
         {removes_contract, STEP_BROWNOUT, "no brown-out was done"},
     };
     int result = 0;
@@ -130,10 +162,34 @@ static int judge_removal(const struct change_application *app, struct arena *a, 
     return removes(d) ? take_lease(app, a, d->view) : change_judge_additive(app, a, lock, d);
 }
 
+/* Readers go on meanwhile; a writer waits for the proof and the drop, and then finds the new tables. */
+static enum change_outcome prove_again(const struct change_application *app, struct arena *a)
+{
+    const struct change_removal *removal = app->context;
+    const char *name = app->change->name,
+               *sql = arena_printf(a, "LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE", removal->tables);
+    if (*removal->tables) {
+        PGresult *r = PQexec(app->c, sql);
+        enum change_outcome outcome = change_outcome_of(r);
+        if (outcome == CHANGE_FAILED)
+            pg_tell_failure(app->c, r, "keeping writers away");
+        PQclear(r);
+        if (outcome != CHANGE_APPLIED)
+            return outcome;
+    }
+    if (!needs_proof(app->change) || change_prove_again(app->change, app->c, a) == 0)
+        return CHANGE_APPLIED;
+    log_error("%s: refused: what was proven on %s holds no more (see above), and would be lost; nothing was changed. "
+              "What to do: stop the workers of the release before, who still write the old way; then "
+              "`oriel change fill %s`, `oriel change prove %s`, and this again",
+              name, app->change->step[STEP_PROVE].applied_at, name, name);
+    return CHANGE_FAILED;
+}
+
 int change_contract(const struct change *change, PGconn *c, struct arena *a, const char *lock_path,
                     const struct contract_set *rollback)
 {
-    const char *const *views;
+    struct change_removal removal;
     struct contract_set now;
     if (change->step[STEP_CONTRACT].applied_at) {
         printf("%s was contracted already\n", change->name);
@@ -141,8 +197,9 @@ int change_contract(const struct change *change, PGconn *c, struct arena *a, con
     }
     if (!change->step[STEP_EXPAND].applied_at)
         return check_steps(change, false);
-    if (change_removes(change, c, a, lock_path, &views) < 0 || contract_catalog_read(&now, a, c) < 0)
+    if (change_removes(&removal, change, c, a, lock_path) < 0 || contract_catalog_read(&now, a, c) < 0)
         return -1;
+    const char *const *views = removal.views;
     int result = check_steps(change, *views);
     for (size_t i = 0; views[i]; i++) {
         result |= check_sunset(change, &now, views[i]) | check_leases(change->name, c, a, views[i]);
@@ -151,8 +208,13 @@ int change_contract(const struct change *change, PGconn *c, struct arena *a, con
             result = -1;
         }
     }
-    struct change_application app = {
-        .c = c, .change = change, .step = STEP_CONTRACT, .lock_path = lock_path, .judge = judge_removal};
+    struct change_application app = {.c = c,
+                                     .change = change,
+                                     .step = STEP_CONTRACT,
+                                     .lock_path = lock_path,
+                                     .prepare = prove_again,
+                                     .judge = judge_removal,
+                                     .context = &removal};
     if (result < 0 || change_apply(&app) < 0)
         return -1;
     printf("contracted %s\n", change->name);

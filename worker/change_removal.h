@@ -6,9 +6,14 @@
 
 #include "worker/change_apply.h"
 
-/* Which contracts contract.sql would take away, found by a dry run. NULL-terminated. -1 after messages. */
-int change_removes(const struct change *change, PGconn *c, struct arena *a, const char *lock_path,
-                   const char *const **views) must_check;
+/* What contract.sql would take away, found by a dry run. */
+struct change_removal {
+    const char *const *views; /* contracts; NULL-terminated */
+    const char *tables; /* those whose rows or columns it touches, as LOCK TABLE takes them; "" when there is none */
+};
+/* -1 after messages. */
+int change_removes(struct change_removal *removal, const struct change *change, PGconn *c, struct arena *a,
+                   const char *lock_path) must_check;
 
 /*
  * Revokes the reader's grant on those contracts for some seconds and gives it back; records the step. Interrupted by
@@ -23,7 +28,9 @@ int brownout_restore(PGconn *c, bool all) must_check;
 /*
  * Drops what nobody reads any more. Refuses, naming every reason at once, while the expand is not applied, the fill or
  * the proof is not done, the brown-out is not done, a sunset is not set or still ahead, a reader holds a lease, or the
- * lock file that one would roll back to (rollback, NULL for none) still has the contract.
+ * lock file that one would roll back to (rollback, NULL for none) still has the contract. What was proven is proven
+ * again in the transaction that drops, while nobody can write to the tables that it takes something from: what a worker
+ * of the release before wrote since then would be lost with the old column.
  */
 int change_contract(const struct change *change, PGconn *c, struct arena *a, const char *lock_path,
                     const struct contract_set *rollback) must_check;

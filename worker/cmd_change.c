@@ -60,6 +60,14 @@ static int action_plan(const struct asking *q)
     return 0;
 }
 
+static int want_expanded(const struct change *change)
+{
+    if (change->step[STEP_EXPAND].applied_at)
+        return 0;
+    log_error("%s: expand it first: `oriel change expand %s`", change->name, change->name);
+    return -1;
+}
+
 static int action_fill(const struct asking *q)
 {
     struct fill_options options = {.rows_per_second = q->rows_per_second};
@@ -68,15 +76,15 @@ static int action_fill(const struct asking *q)
         log_error("%s does not exist, so there is nothing to fill", f->path);
         return -1;
     }
-    if (!q->change->step[STEP_EXPAND].applied_at) {
-        log_error("%s: expand it first: `oriel change expand %s`", q->change->name, q->change->name);
+    if (want_expanded(q->change) < 0)
         return -1;
-    }
     return change_fill(q->change, q->c, &q->context->arena, &options);
 }
 
 static int action_prove(const struct asking *q)
 {
+    if (want_expanded(q->change) < 0)
+        return -1;
     if (q->change->step[STEP_FILL].sql && !q->change->step[STEP_FILL].applied_at) {
         log_error("%s: fill it first: `oriel change fill %s`", q->change->name, q->change->name);
         return -1;
