@@ -210,7 +210,8 @@ void answer_failure(struct answer *a, const struct plan *p, const PGresult *r)
     }
     const struct sqlstate_rule *rule = sqlstate_find(code);
     const char *message = rule->pass ? PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY) : NULL;
-    struct api_error e = {rule->status, rule->code ? rule->code : code, message ? message : rule->message, NULL, rule->hint};
+    struct api_error e = {rule->status, rule->code ? rule->code : code, message ? message : rule->message, NULL,
+                          rule->hint};
     answer_error(a, p, &e, NULL);
 }
 

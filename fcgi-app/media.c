@@ -37,8 +37,9 @@ struct offer {
     size_t n;
     const char *hint;
 };
-static const struct offer row_offer = {row_names, ARRAY_SIZE(row_names),
-                                       "Available are application/json, application/vnd.pgrst.object+json and text/csv."};
+static const struct offer row_offer = {
+    row_names, ARRAY_SIZE(row_names),
+    "Available are application/json, application/vnd.pgrst.object+json and text/csv."};
 static const struct offer document_offer = {document_names, ARRAY_SIZE(document_names),
                                             "Available are application/openapi+json and application/json."};
 

@@ -19,9 +19,9 @@ static const char *const *read_origins(const struct cfg *section)
 
 int options_read(struct options *o, const struct cfg *section)
 {
-    static const char *const keys[] = {
-        "responders",       "maxRows",      "maxDepth", "maxInFlight",    "maxUrl",     "retryAfter",
-        "statementTimeout", "drainTimeout", "origins",  "exactCountUpTo", "aggregates", NULL};
+    static const char *const keys[] = {"responders", "maxRows",        "maxDepth",         "maxInFlight",
+                                       "maxUrl",     "retryAfter",     "statementTimeout", "drainTimeout",
+                                       "origins",    "exactCountUpTo", "aggregates",       NULL};
     if (section->value)
         cfg_keys(section, keys);
     *o = (struct options){

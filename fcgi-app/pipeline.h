@@ -67,7 +67,8 @@ void pipeline_receive(struct pipeline *p);
 /* Nobody waits for t, which is in the pipeline, any more. It is cancelled once the server runs it; done() is called all
  * the same. */
 void pipeline_abandon(struct pipeline *p, struct task *t);
-/* Cancels what should be cancelled now. Returns when it must be called again; INT64_MAX for not before something comes. */
+/* Cancels what should be cancelled now. Returns when it must be called again; INT64_MAX for not before something comes.
+ */
 int64_t pipeline_tend(struct pipeline *p, int64_t now);
 /* Answers all that are left, and forgets the connection. */
 void pipeline_end(struct pipeline *p);

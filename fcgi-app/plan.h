@@ -1,6 +1,6 @@
 /*
- * From a request to what is to be asked of Postgres and how its answer is to be written. Pure: bytes and contracts in, a
- * plan out; no I/O, no clock. The grammar is the read part of PostgREST's.
+ * From a request to what is to be asked of Postgres and how its answer is to be written. Pure: bytes and contracts in,
+ * a plan out; no I/O, no clock. The grammar is the read part of PostgREST's.
  */
 #ifndef ORIEL_PLAN_H
 #define ORIEL_PLAN_H
@@ -12,16 +12,17 @@
 /* What of a request counts. Strings are never NULL; an absent header is "". */
 struct request {
     const char *method;
-    const char *path;           /* still percent-encoded, without the query */
-    const char *query;          /* without "?" */
+    const char *path;  /* still percent-encoded, without the query */
+    const char *query; /* without "?" */
     const char *accept, *prefer, *range, *accept_profile;
-    const char *if_none_match;  /* what the client holds (entity_tag.h) */
-    const char *origin;         /* of the page that asks, where a browser tells it */
+    const char *if_none_match;                /* what the client holds (entity_tag.h) */
+    const char *origin;                       /* of the page that asks, where a browser tells it */
     const char *asked_method, *asked_headers; /* what a preflight asks for */
-    bool has_body;              /* a Content-Length above 0, or a Transfer-Encoding */
+    bool has_body;                            /* a Content-Length above 0, or a Transfer-Encoding */
 };
 
-/* An error as a client sees it. Strings live in the plan's arena or for ever; details and hint NULL become JSON null. */
+/* An error as a client sees it. Strings live in the plan's arena or for ever; details and hint NULL become JSON null.
+ */
 struct api_error {
     int status;
     const char *code, *message, *details, *hint;
@@ -30,27 +31,27 @@ struct api_error {
 /* A contract as this responder serves it now. */
 struct api_contract {
     const struct contract *contract;
-    const char *withheld;       /* what differs from the lock file; NULL when it is served */
+    const char *withheld; /* what differs from the lock file; NULL when it is served */
 };
 
 /* What there is to be asked: made once per lock file and catalog, not per request. */
 struct api {
     struct api_contract *contracts; /* sorted by entity, then version */
     size_t n;
-    long long max_rows;         /* per request; 0 for no maximum */
-    int max_depth;              /* of and/or trees, and of embeds */
-    bool aggregates;            /* count(), sum() and the like may be asked for */
-    int retry_after;            /* seconds, for 503 */
-    long long exact_up_to;      /* rows that COUNT_ESTIMATED counts */
-    const char *const *origins; /* whose pages may read, NULL-terminated (cors.h); NULL for none */
+    long long max_rows;                /* per request; 0 for no maximum */
+    int max_depth;                     /* of and/or trees, and of embeds */
+    bool aggregates;                   /* count(), sum() and the like may be asked for */
+    int retry_after;                   /* seconds, for 503 */
+    long long exact_up_to;             /* rows that COUNT_ESTIMATED counts */
+    const char *const *origins;        /* whose pages may read, NULL-terminated (cors.h); NULL for none */
     const struct documents *documents; /* OpenAPI, of the same contracts */
 };
 
 enum plan_kind {
-    PLAN_ERROR,   /* `error` is the answer */
-    PLAN_OPTIONS, /* 200, no body, Allow */
+    PLAN_ERROR,    /* `error` is the answer */
+    PLAN_OPTIONS,  /* 200, no body, Allow */
     PLAN_DOCUMENT, /* 200, `document` is the body */
-    PLAN_ROWS     /* send sql, write rows */
+    PLAN_ROWS      /* send sql, write rows */
 };
 
 /* What of the total is asked for. */
@@ -64,24 +65,24 @@ enum plan_count {
 enum media { MEDIA_JSON, MEDIA_OBJECT, MEDIA_CSV, MEDIA_OPENAPI };
 
 struct plan_column {
-    const char *key;            /* prepared for writing: "\"name\":", escaped, with its colon */
+    const char *key; /* prepared for writing: "\"name\":", escaped, with its colon */
     size_t key_len;
-    const char *name;           /* as it is */
+    const char *name; /* as it is */
 };
 
 struct plan {
     enum plan_kind kind;
     struct api_error error;
-    const char *allow;          /* value of the Allow header, NULL for none */
+    const char *allow;               /* value of the Allow header, NULL for none */
     const struct contract *contract; /* NULL where the path names none */
     const struct document *document; /* PLAN_DOCUMENT */
     struct cors cors;
-    const char *if_none_match;  /* as in the request */
-    const char *profile;        /* Content-Profile to send, NULL for none */
-    bool head;                  /* HEAD: headers only */
-    enum media media;           /* MEDIA_OBJECT: exactly one row, else 406 PGRST116 (404 for key_path) */
+    const char *if_none_match; /* as in the request */
+    const char *profile;       /* Content-Profile to send, NULL for none */
+    bool head;                 /* HEAD: headers only */
+    enum media media;          /* MEDIA_OBJECT: exactly one row, else 406 PGRST116 (404 for key_path) */
     bool strip_nulls;
-    bool key_path;              /* /v1/products/42: one object or 404 */
+    bool key_path;                  /* /v1/products/42: one object or 404 */
     const char *preference_applied; /* NULL for none */
     const char *content_location;   /* NULL for none: path and query as asked */
 
@@ -90,19 +91,19 @@ struct plan {
     const char *sql;
     const char **params;
     int n_params;
-    const char *time_zone;      /* to be set for this statement alone; NULL for the session's */
+    const char *time_zone; /* to be set for this statement alone; NULL for the session's */
     /* EXPLAIN of what the total is of, with the first of the params; NULL where no estimate is wanted. */
     const char *estimate_sql;
     int n_estimate_params;
     enum plan_count count;
-    long long exact_up_to;      /* a total of COUNT_ESTIMATED that is greater was not counted to its end */
+    long long exact_up_to; /* a total of COUNT_ESTIMATED that is greater was not counted to its end */
     /* The result: when counted, each row begins with `total` (bigint) and `here` (boolean: false in the only row when
      * the page is empty but the total is known); then n_columns columns. */
     bool counted;
     struct plan_column *columns;
     size_t n_columns;
-    long long offset;           /* of the first row asked for */
-    long long limit;            /* -1 for none; never above max_rows */
+    long long offset; /* of the first row asked for */
+    long long limit;  /* -1 for none; never above max_rows */
 };
 
 /* Everything in p lives in a. */

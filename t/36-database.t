@@ -34,7 +34,7 @@ subtest 'without init' => sub {
 
 subtest 'a newer program was here' => sub {
     $s->sql('UPDATE oriel.bookkeeping SET version = version + 100', 'postgres');
-    all_say('oriel', qr/the bookkeeping is of version 101 and this program \(oriel [\d.]+\) knows no more than 1\. What to do: use the newer program$/m);
+    all_say('oriel', qr/the bookkeeping is of version 10\d and this program \(oriel [\d.]+\) knows no more than \d+\. What to do: use the newer program$/m);
     $s->sql('UPDATE oriel.bookkeeping SET version = version - 100', 'postgres');
 };
 

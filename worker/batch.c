@@ -2,6 +2,7 @@
 
 #include "lib/log.h"
 #include "worker/park.h"
+#include "worker/pull.h"
 
 /* So many records are read ahead at a time, between two looks whether Postgres has answered. */
 enum { READ_AHEAD = 64 };
@@ -37,7 +38,7 @@ static const char position_sql[] =
 static const char source_sql[] =
     "UPDATE oriel.source SET state = 'ready', message = NULL, looked_at = pg_catalog.now(),\n"
     "       batch_at = pg_catalog.now(), batches = batches + ($2::bigint > 0)::integer,\n"
-    "       records = records + $2::bigint\n"
+    "       records = records + $2::bigint, position = COALESCE($3, position)\n"
     "WHERE name = $1";
 static const char version_sql[] =
     "WITH changed AS (\n"
@@ -51,7 +52,8 @@ struct batch {
     struct delivery *delivery;
     struct intake *intake;
     struct arena arena;
-    const char *id; /* raw.batch.id as text */
+    const char *id;           /* raw.batch.id as text */
+    struct position position; /* of a pull, behind this batch */
 };
 
 static const char *number(struct batch *b, long long n)
@@ -81,13 +83,20 @@ static const char *entities_json(struct batch *b)
     return s;
 }
 
+/* A pull that brought nothing moves the position and leaves no other trace. */
+static bool is_empty_pull(const struct batch *b)
+{
+    return b->delivery->pull && !b->delivery->id && !b->intake->n;
+}
+
 static int store_delivery(struct batch *b, struct session *s)
 {
     struct delivery *d = b->delivery;
-    if (d->id)
+    if (d->id || is_empty_pull(b))
         return 0;
-    PGresult *r = session_query(s, doing_store, delivery_sql, 4,
-                                (const char *[]){d->source->name, d->name, d->sha256, number(b, d->state.size)});
+    const char *const params[] = {d->source->name, d->name, d->pull ? NULL : d->sha256,
+                                  d->pull ? NULL : number(b, d->state.size)};
+    PGresult *r = session_query(s, doing_store, delivery_sql, 4, params);
     if (r)
         d->id = session_integer(r, 0, 0);
     PQclear(r);
@@ -166,22 +175,37 @@ static int publish(struct batch *b, struct session *s)
     return session_run(s, doing_store, version_sql, 1, &array);
 }
 
-static int move_position(struct batch *b, struct session *s)
+static int move_delivery(struct batch *b, struct session *s)
 {
     struct delivery *d = b->delivery;
-    PGresult *r = session_query(s, doing_store, position_sql, 5,
-                                (const char *[]){number(b, d->id), number(b, (long long)d->offset),
-                                                 number(b, (long long)b->intake->next_offset), number(b, b->intake->n),
-                                                 b->intake->last ? "true" : "false"});
+    long long from = delivery_mark(d, d->offset, d->records);
+    long long to = delivery_mark(d, b->intake->next_offset, d->records + b->intake->n);
+    const char *const params[] = {number(b, d->id), number(b, from), number(b, to), number(b, b->intake->n),
+                                  b->intake->last ? "true" : "false"};
+    PGresult *r = session_query(s, doing_store, position_sql, 5, params);
     if (!r)
         return -1;
     bool moved = strcmp(PQcmdTuples(r), "1") == 0;
     PQclear(r);
-    if (!moved) {
-        failure_set(&s->failure, "40001", doing_store, "the position of %s has moved: another worker writes", d->name);
-        return -1;
+    if (moved)
+        return 0;
+    failure_set(&s->failure, "40001", doing_store, "the position of %s has moved: another worker writes", d->name);
+    return -1;
+}
+
+static int move_position(struct batch *b, struct session *s)
+{
+    const struct delivery *d = b->delivery;
+    const struct intake *in = b->intake;
+    const char *position = NULL;
+    if (d->pull) {
+        pull_position(d->pull, d, in->next_offset, in->part_ends, in->last, &b->arena, &b->position);
+        position = position_text(&b->position, &b->arena);
     }
-    return session_run(s, doing_store, source_sql, 2, (const char *[]){d->source->name, number(b, b->intake->n)});
+    if (!is_empty_pull(b) && move_delivery(b, s) < 0)
+        return -1;
+    return session_run(s, doing_store, source_sql, 3,
+                       (const char *[]){d->source->name, number(b, b->intake->n), position});
 }
 
 /* Constraints that would wait for COMMIT are checked at once, so that the record is found that breaks one. */
@@ -235,7 +259,8 @@ static enum batch_result store_or_not(struct batch *b)
 {
     struct session *s = &b->loader->session;
     bool had_id = b->delivery->id;
-    enum batch_result result = b->intake->last ? BATCH_LAST : BATCH_STORED;
+    enum batch_result stored = b->intake->last ? BATCH_LAST : b->intake->part_ends ? BATCH_PART : BATCH_STORED;
+    enum batch_result result = stored;
     if (store(b) < 0)
         result = BATCH_STOP;
     else if (!delivery_unchanged(b->delivery))
@@ -243,12 +268,14 @@ static enum batch_result store_or_not(struct batch *b)
     else if (session_run(s, "committing a batch", "COMMIT", 0, NULL) < 0)
         result = BATCH_STOP;
     merge_transaction_ended(&b->loader->merge);
-    if (result != BATCH_LAST && result != BATCH_STORED) {
+    if (result != stored) {
         roll_back(b, had_id);
         return result == BATCH_STOP ? judge_failure(b->loader) : result;
     }
     b->delivery->offset = b->intake->next_offset;
     b->delivery->records += b->intake->n;
+    if (b->delivery->pull)
+        pull_moved(b->delivery->pull, &b->position);
     return result;
 }
 
@@ -256,6 +283,8 @@ static enum batch_result store_or_not(struct batch *b)
 static enum batch_result unreadable(struct batch *b)
 {
     const struct delivery *d = b->delivery;
+    if (d->pull)
+        return BATCH_BROKEN;
     if (!delivery_unchanged(d))
         return BATCH_CHANGED;
     failure_set(&b->loader->session.failure, "XX001", "reading a delivery",
@@ -293,7 +322,7 @@ static enum batch_result store_and_read_ahead(struct batch *b, struct intake *ne
 {
     struct session *s = &b->loader->session;
     struct reading_ahead ahead = {.intake = next, .delivery = b->delivery};
-    if (!b->intake->last) {
+    if (!b->intake->part_ends) {
         if (begin_intake(b->loader, next, b->intake->next_offset) < 0)
             return judge_failure(b->loader);
         s->meanwhile = read_ahead;

@@ -18,8 +18,10 @@ struct loader {
 
 enum batch_result {
     BATCH_STORED,  /* committed; the delivery has more */
+    BATCH_PART,    /* committed; the delivery goes on with another part, which is to be taken in hand first */
     BATCH_LAST,    /* committed, and the delivery is finished */
     BATCH_CHANGED, /* the file changed while it was read: nothing was done, the delivery is to be opened anew */
+    BATCH_BROKEN,  /* the part of a pull cannot be read to its end, as was told: nothing was done; fetch it again */
     BATCH_RETRY,   /* Postgres may take it later: nothing was done; the connection is to be made anew */
     BATCH_STOP     /* a person is needed: nothing was done */
 };

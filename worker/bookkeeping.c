@@ -8,9 +8,11 @@
 
 EMBED(bookkeeping_roles, "sql/roles.sql");
 EMBED(bookkeeping_0001, "sql/bookkeeping/0001-start.sql");
+EMBED(bookkeeping_0002, "sql/bookkeeping/0002-sources.sql");
 
 const struct bookkeeping_step bookkeeping_steps[] = {
     {1, "sql/bookkeeping/0001-start.sql", bookkeeping_0001},
+    {2, "sql/bookkeeping/0002-sources.sql", bookkeeping_0002},
 };
 const int bookkeeping_version = ARRAY_SIZE(bookkeeping_steps);
 

@@ -8,19 +8,28 @@
 #include "worker/entity.h"
 
 enum reason_code {
-    REASON_MISSING, REASON_MALFORMED, REASON_OUT_OF_RANGE, REASON_TOO_LONG, REASON_PATTERN, REASON_NOT_IN_ENUM,
-    REASON_BAD_ENCODING, REASON_BAD_UNIT, REASON_UNRESOLVED_REFERENCE, REASON_DUPLICATE_IN_BATCH, REASON_STALE,
+    REASON_MISSING,
+    REASON_MALFORMED,
+    REASON_OUT_OF_RANGE,
+    REASON_TOO_LONG,
+    REASON_PATTERN,
+    REASON_NOT_IN_ENUM,
+    REASON_BAD_ENCODING,
+    REASON_BAD_UNIT,
+    REASON_UNRESOLVED_REFERENCE,
+    REASON_DUPLICATE_IN_BATCH,
+    REASON_STALE,
     REASON_CONSTRAINT
 };
 extern const char *const reason_names[]; /* "missing", …: as stored in raw.reject; NULL-terminated */
 
 struct reason {
     enum reason_code code;
-    enum action action;  /* what was done about it: reject, null or default */
-    const char *field;   /* NULL when it is about the whole record */
-    const char *rule;    /* the constraint, type or operation that failed: "required", "date", "unit:kg", "json" */
-    const char *value;   /* the offending text, as it came, cut at 200 bytes between characters; NULL when there is none.
-                            Valid UTF-8 without NUL, so that a text column takes it. */
+    enum action action; /* what was done about it: reject, null or default */
+    const char *field;  /* NULL when it is about the whole record */
+    const char *rule;   /* the constraint, type or operation that failed: "required", "date", "unit:kg", "json" */
+    const char *value;  /* the offending text, as it came, cut at 200 bytes between characters; NULL when there is none.
+                           Valid UTF-8 without NUL, so that a text column takes it. */
     const char *message; /* a sentence for people; NULL when the rule says it all */
 };
 
@@ -32,8 +41,8 @@ struct cell {
 };
 
 struct cleaned {
-    bool rejected;       /* some reason's action is reject; cells are not to be used */
-    struct cell *cells;  /* entity->n_fields of them */
+    bool rejected;      /* some reason's action is reject; cells are not to be used */
+    struct cell *cells; /* entity->n_fields of them */
     struct reason *reasons;
     size_t n_reasons;
 };

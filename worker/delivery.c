@@ -37,20 +37,22 @@ static void keep_header(struct delivery *d, const struct reader *r)
         d->header = memcpy(mem_alloc(d->header_len + 1), header, d->header_len);
 }
 
-/* Opens the reader at d->offset. Inside a file the header is read from its beginning first. */
-static int open_reader(struct delivery *d)
+/* Inside a file the header is read from its beginning first. */
+int delivery_open_reader(struct delivery *d, uint64_t offset)
 {
     const struct format *f = &d->source->format;
-    struct reader *start = reader_open(f, d->fd, d->path, 0, NULL, 0);
+    const char *name = d->path ? d->path : d->name;
+    struct reader *start = reader_open(f, d->fd, name, 0, NULL, 0);
+    d->offset = offset;
     if (!start)
         return -1;
     keep_header(d, start);
-    if (d->offset == 0) {
+    if (offset == 0) {
         d->reader = start;
         return 0;
     }
     reader_free(start);
-    d->reader = reader_open(f, d->fd, d->path, d->offset, d->header, d->header_len);
+    d->reader = reader_open(f, d->fd, name, offset, d->header, d->header_len);
     return d->reader ? 0 : -1;
 }
 
@@ -61,7 +63,7 @@ static enum delivery_found open_file(struct delivery *d)
     if (d->fd < 0 || !delivery_unchanged(d))
         return DELIVERY_CHANGED;
     posix_fadvise(d->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
-    return open_reader(d) == 0 ? DELIVERY_OPEN : DELIVERY_UNREADABLE;
+    return delivery_open_reader(d, d->offset) == 0 ? DELIVERY_OPEN : DELIVERY_UNREADABLE;
 }
 
 enum delivery_found delivery_open(struct delivery *d, struct session *s, const struct source *source,
@@ -83,20 +85,40 @@ enum delivery_found delivery_open(struct delivery *d, struct session *s, const s
     return found;
 }
 
+void delivery_drop_part(struct delivery *d)
+{
+    reader_free(d->reader);
+    if (d->fd >= 0)
+        close(d->fd);
+    free(d->header);
+    d->reader = NULL;
+    d->header = NULL;
+    d->header_len = 0;
+    d->fd = -1;
+}
+
 void delivery_close(struct delivery *d)
 {
-    if (d->reader)
-        reader_free(d->reader);
-    if (d->fd >= 0 && d->path)
-        close(d->fd);
+    delivery_drop_part(d);
     free(d->name);
     free(d->path);
-    free(d->header);
     *d = (struct delivery){.fd = -1};
+}
+
+bool delivery_has_more(const struct delivery *d)
+{
+    return d->more && (d->part_records || !d->more_unless_empty);
+}
+
+long long delivery_mark(const struct delivery *d, uint64_t offset, long long records)
+{
+    return d->pull ? records : (long long)offset;
 }
 
 bool delivery_unchanged(const struct delivery *d)
 {
+    if (d->pull)
+        return true;
     struct stat st;
     if (fstat(d->fd, &st) < 0)
         return false;

@@ -8,7 +8,7 @@
 #include "lib/mem.h"
 
 enum value_kind {
-    VALUE_ABSENT,  /* the document has no such place */
+    VALUE_ABSENT, /* the document has no such place */
     VALUE_NULL,
     VALUE_STRING,  /* text: decoded, UTF-8; may hold NUL bytes, so go by len */
     VALUE_NUMBER,  /* text: the literal's digits as written, never through a double */
@@ -42,8 +42,8 @@ struct document {
 };
 
 /*
- * What stands at `from`. In a CSV a pointer of one step means the column of that name. A name, or a pointer's step, that
- * stands twice in a JSON object means the last, as in JavaScript and Postgres. Text made on the way lives in a.
+ * What stands at `from`. In a CSV a pointer of one step means the column of that name. A name, or a pointer's step,
+ * that stands twice in a JSON object means the last, as in JavaScript and Postgres. Text made on the way lives in a.
  */
 struct value document_find(const struct document *d, struct arena *a, const char *from);
 

@@ -1,7 +1,7 @@
 /*
- * Entity files: conf/entities/NAME.json, a Frictionless Table Schema with `from`, `clean` and `onError` per field. NAME is
- * the entity file; `entity` in it is the entity it feeds. Several files may feed one entity, one for each form in which
- * records come; they agree on table, primaryKey and id.
+ * Entity files: conf/entities/NAME.json, a Frictionless Table Schema with `from`, `clean` and `onError` per field. NAME
+ * is the entity file; `entity` in it is the entity it feeds. Several files may feed one entity, one for each form in
+ * which records come; they agree on table, primaryKey and id.
  */
 #ifndef ORIEL_ENTITY_H
 #define ORIEL_ENTITY_H
@@ -14,7 +14,15 @@
 #define COLUMN_GONE_AT   "gone_at"   /* timestamptz, where the table has it: not in the last complete delivery */
 
 enum field_type {
-    TYPE_STRING, TYPE_INTEGER, TYPE_NUMBER, TYPE_BOOLEAN, TYPE_DATE, TYPE_TIME, TYPE_DATETIME, TYPE_OBJECT, TYPE_ARRAY
+    TYPE_STRING,
+    TYPE_INTEGER,
+    TYPE_NUMBER,
+    TYPE_BOOLEAN,
+    TYPE_DATE,
+    TYPE_TIME,
+    TYPE_DATETIME,
+    TYPE_OBJECT,
+    TYPE_ARRAY
 };
 
 /* What happens to a value that cannot be taken. ACTION_PARK is for references only. */
@@ -25,54 +33,54 @@ struct operation; /* a named cleaning operation with its argument; private to th
 struct pattern;   /* a compiled `pattern`; private to the cleaner */
 
 struct field {
-    const char *name;          /* the table's column */
-    const char *const *from;   /* NULL-terminated; several are joined by `join`; empty (from: null): no source has it */
+    const char *name;        /* the table's column */
+    const char *const *from; /* NULL-terminated; several are joined by `join`; empty (from: null): no source has it */
     const char *join;
     enum field_type type;
-    const char *format;        /* dates and times: strptime-like; NULL for ISO 8601 */
-    const char *zone;          /* datetimes without an offset are meant here; NULL for UTC */
+    const char *format;            /* dates and times: strptime-like; NULL for ISO 8601 */
+    const char *zone;              /* datetimes without an offset are meant here; NULL for UTC */
     char decimal_char, group_char; /* group_char 0 for none */
-    bool bare_number;          /* false: letters around a number are ignored */
+    bool bare_number;              /* false: letters around a number are ignored */
     const char *const *missing_values, *const *true_values, *const *false_values; /* NULL-terminated */
     const struct operation *operations;
     size_t n_operations;
-    const char *default_text;  /* `default`, as text of the type; NULL when none */
+    const char *default_text; /* `default`, as text of the type; NULL when none */
     bool required;
-    const char *minimum, *maximum; /* as text of the type; NULL when none */
+    const char *minimum, *maximum;    /* as text of the type; NULL when none */
     long long min_length, max_length; /* in characters; -1 when none */
     const struct pattern *pattern;
     const char *pattern_text;
     const char *const *enumeration; /* NULL-terminated; NULL when none */
     enum action on_error;
-    const char *reference;     /* the entity that this field's text is a key of; NULL when none */
-    enum action on_missing;    /* what to do when that record is not there: park, reject, null */
+    const char *reference;  /* the entity that this field's text is a key of; NULL when none */
+    enum action on_missing; /* what to do when that record is not there: park, reject, null */
 };
 
 struct entity {
-    const char *file;          /* NAME: "acme-product" */
-    const char *path;          /* of the file */
-    const char *sha256;        /* of the file's text */
-    const char *name;          /* "product" */
-    const char *schema, *table; /* "dp", "product" */
+    const char *file;               /* NAME: "acme-product" */
+    const char *path;               /* of the file */
+    const char *sha256;             /* of the file's text */
+    const char *name;               /* "product" */
+    const char *schema, *table;     /* "dp", "product" */
     const char *const *primary_key; /* natural key, NULL-terminated; "client" may stand in it without being a field */
-    bool keyed_by_client;      /* "client" is in primary_key and no field has that name: the source's client is meant */
-    const char *id;            /* column of the surrogate id that Oriel assigns; NULL when the table has none */
-    const char *order_by;      /* field by which an older version of a record is known; NULL when none */
-    double reject_percent;     /* limits.rejectPercent; 100 when not given */
+    bool keyed_by_client;  /* "client" is in primary_key and no field has that name: the source's client is meant */
+    const char *id;        /* column of the surrogate id that Oriel assigns; NULL when the table has none */
+    const char *order_by;  /* field by which an older version of a record is known; NULL when none */
+    double reject_percent; /* limits.rejectPercent; 100 when not given */
     struct field *fields;
     size_t n_fields;
 };
 
 struct entity_set {
-    struct entity *list;       /* so sorted that what a reference names comes before what refers to it */
+    struct entity *list; /* so sorted that what a reference names comes before what refers to it */
     size_t n;
 };
 
 /*
  * Reads every *.json of a folder but *.test.json. All mistakes of all files are told. -1 after messages. Checked here:
- * keys, types, names; files of one entity agree; primaryKey, orderBy and references name fields and entities that exist;
- * references do not go in a circle (but an entity may refer to itself); a referenced entity has an id and a key of one
- * field beside the client.
+ * keys, types, names; files of one entity agree; primaryKey, orderBy and references name fields and entities that
+ * exist; references do not go in a circle (but an entity may refer to itself); a referenced entity has an id and a key
+ * of one field beside the client.
  */
 int entity_load_all(struct entity_set *set, struct arena *a, const char *folder) must_check;
 /* Reads one file's text; pure, for tests. NULL after messages. Does not look at other files. */

@@ -2,7 +2,7 @@
 
 #include "lib/log.h"
 
-enum { TELL_EVERY_MS = 5000 };
+enum { TELL_EVERY_MS = 5000, FIRST_PAUSE_MS = 1000, LONGEST_PAUSE_MS = 300000 };
 
 static const char register_sql[] =
     "INSERT INTO oriel.source (name, client) VALUES ($1, $2)\n"
@@ -23,20 +23,24 @@ static long long now_ms(void)
 
 void feed_init(struct feed *f, const struct source *source, const struct entity_set *entities)
 {
-    *f = (struct feed){.source = source, .half_loaded_first = true, .delivery = {.fd = -1}};
+    *f = (struct feed){.source = source, .delivery = {.fd = -1}, .pull = {.source = source, .fd = -1}};
     f->now = &f->intakes[0];
     f->next = &f->intakes[1];
     intake_init(f->now, entities);
     intake_init(f->next, entities);
-    drop_init(&f->drop, source);
+    arena_init(&f->pull.arenas[0]);
+    arena_init(&f->pull.arenas[1]);
+    source->kind->open(&f->pull);
 }
 
 void feed_release(struct feed *f)
 {
-    delivery_close(&f->delivery);
+    feed_drop_delivery(f);
     intake_release(f->now);
     intake_release(f->next);
-    drop_release(&f->drop);
+    f->source->kind->release(&f->pull);
+    arena_release(&f->pull.arenas[0]);
+    arena_release(&f->pull.arenas[1]);
 }
 
 int feed_register(struct feed *f, struct session *s)
@@ -46,8 +50,17 @@ int feed_register(struct feed *f, struct session *s)
                        (const char *[]){f->source->name, f->source->client});
 }
 
+static void forget_pull(struct feed *f)
+{
+    if (f->source->kind->drop)
+        f->source->kind->drop(&f->pull);
+    f->pull.passing = false;
+    f->pull.fd = -1;
+}
+
 void feed_drop_delivery(struct feed *f)
 {
+    forget_pull(f);
     delivery_close(&f->delivery);
     intake_reset(f->now);
     intake_reset(f->next);
@@ -70,15 +83,31 @@ static enum feed_result stop(struct feed *f, struct session *s, const char *mess
     return set_state(f, s, "stopped", message);
 }
 
-/* what: a name; why: the rest of the sentence. */
-static enum feed_result wait_for(struct feed *f, struct session *s, const char *what, const char *why)
+/* Doubles up to the longest; a random half of it, so that several sources do not knock in step. */
+static long long back_off(const struct feed *f)
 {
-    char message[1024];
-    snprintf(message, sizeof message, "%s %s", what, why);
-    log_warn("source %s: %s", f->source->name, message);
+    long long pause = FIRST_PAUSE_MS;
+    for (int i = 1; i < f->failures && pause < LONGEST_PAUSE_MS; i++)
+        pause *= 2;
+    if (pause > LONGEST_PAUSE_MS)
+        pause = LONGEST_PAUSE_MS;
+    return pause / 2 + random() % (pause / 2 + 1);
+}
+
+/* Tries again after pause_ms, or, when that is 0, with back-off. Told when it is another message than the last. */
+static enum feed_result wait_for(struct feed *f, struct session *s, const char *message, long long pause_ms)
+{
+    char text[sizeof f->told];
+    snprintf(text, sizeof text, "%s", message); /* it may stand in what is given back here */
+    f->failures++;
+    long long pause = pause_ms ? pause_ms : back_off(f);
+    bool known = strcmp(text, f->told) == 0 && f->waiting;
+    if (!known && !f->pull.logged)
+        log_warn("source %s: %s; tried again in %.1f s", f->source->name, text, (double)pause / 1000);
+    memcpy(f->told, text, sizeof text);
     feed_drop_delivery(f);
-    f->look_at_ms = now_ms() + f->source->poll_ms;
-    return set_state(f, s, "waiting", message);
+    f->look_at_ms = now_ms() + pause;
+    return known ? FEED_IDLE : set_state(f, s, "waiting", text);
 }
 
 /* ---- telling ---- */
@@ -95,14 +124,17 @@ static void tell_progress(struct feed *f)
         return;
     f->told_ms = now_ms();
     const struct delivery *d = &f->delivery;
-    double percent = 100.0 * (double)d->offset / (double)d->state.size;
-    log_info("source %s: %s, %lld records so far (%.0f%%), %.0f/s", f->source->name, d->name, d->records, percent,
-             rate(f));
+    char percent[32] = "";
+    if (!d->pull)
+        snprintf(percent, sizeof percent, " (%.0f%%)", 100.0 * (double)d->offset / (double)d->state.size);
+    log_info("source %s: %s, %lld records so far%s, %.0f/s", f->source->name, d->name, d->records, percent, rate(f));
 }
 
 static enum feed_result tell_finished(struct feed *f, struct session *s)
 {
     char id[32];
+    if (!f->delivery.id) /* a pull that brought nothing */
+        return FEED_WORKED;
     snprintf(id, sizeof id, "%lld", f->delivery.id);
     PGresult *r = session_query(s, "summing a delivery up", sums_sql, 1, (const char *[]){id});
     if (!r)
@@ -126,6 +158,19 @@ static void count_batch(struct feed *f)
 {
     f->records += f->now->n;
     f->waiting = false; /* the batch has set the source's state */
+    f->failures = 0;
+    *f->told = 0;
+}
+
+/* Everything that the source has was taken. */
+static enum feed_result end_pull(struct feed *f, struct session *s)
+{
+    forget_pull(f);
+    delivery_close(&f->delivery);
+    f->failures = 0;
+    *f->told = 0;
+    f->look_at_ms = now_ms() + f->source->every_ms;
+    return f->waiting ? set_state(f, s, "ready", NULL) : FEED_IDLE;
 }
 
 static void take_next_intake(struct feed *f)
@@ -141,20 +186,34 @@ static enum feed_result run_batch(struct feed *f, struct loader *l)
     struct session *s = &l->session;
     enum batch_result result = batch_run(l, &f->delivery, f->now, f->next);
     enum feed_result told = FEED_WORKED;
+    char message[sizeof f->told];
     switch (result) {
     case BATCH_STORED:
         count_batch(f);
         take_next_intake(f);
         tell_progress(f);
         return FEED_WORKED;
+    case BATCH_PART:
+        count_batch(f);
+        intake_reset(f->now);
+        delivery_drop_part(&f->delivery);
+        f->look_at_ms = 0;
+        tell_progress(f);
+        return FEED_WORKED;
     case BATCH_LAST:
         count_batch(f);
         told = tell_finished(f, s);
+        if (told != FEED_RETRY && f->source->kind->pulled)
+            told = end_pull(f, s) == FEED_RETRY ? FEED_RETRY : FEED_WORKED;
         feed_drop_delivery(f);
         return told;
     case BATCH_CHANGED:
-        return wait_for(f, s, f->delivery.name,
-                        "changed while it was read; its last batch was dropped and is tried again");
+        snprintf(message, sizeof message, "%s changed while it was read; its last batch was dropped and is tried again",
+                 f->delivery.name);
+        return wait_for(f, s, message, f->source->every_ms);
+    case BATCH_BROKEN:
+        snprintf(message, sizeof message, "%s cannot be read to its end (the log says why)", f->delivery.name);
+        return wait_for(f, s, message, 0);
     case BATCH_RETRY:
         return FEED_RETRY;
     case BATCH_STOP:
@@ -163,61 +222,47 @@ static enum feed_result run_batch(struct feed *f, struct loader *l)
     return stop(f, s, arena_printf(&l->arena, "%s: %s", f->delivery.name, s->failure.message));
 }
 
-/* The file to begin with after a start: the one that was half loaded, so that the order is as if nothing had happened.
- */
-static enum feed_result find_half_loaded(struct feed *f, struct session *s, struct arena *a, const char **name)
+static void note_start(struct feed *f)
 {
-    *name = NULL;
-    return f->half_loaded_first && delivery_half_loaded(name, a, s, f->source) < 0 ? FEED_RETRY : FEED_IDLE;
+    f->opened_ms = f->told_ms = now_ms();
+    f->records = 0;
 }
 
-static enum feed_result unreadable(struct feed *f, struct session *s, const char *name)
+/* Begins a pull, unless one is under way. */
+static int begin_pull(struct feed *f, struct session *s)
 {
-    char message[512];
-    snprintf(message, sizeof message, "%s cannot be read (the log says why); mend it or take it away, then reload",
-             name);
-    return stop(f, s, message);
-}
-
-/* Takes the next delivery in hand. FEED_WORKED: there is one. */
-static enum feed_result take_delivery(struct feed *f, struct session *s, const char *first)
-{
-    for (struct drop_file *file; (file = drop_next(&f->drop, first));) {
-        switch (delivery_open(&f->delivery, s, f->source, file)) {
-        case DELIVERY_OPEN:
-            f->opened_ms = f->told_ms = now_ms();
-            f->records = 0;
-            f->half_loaded_first = false;
-            return FEED_WORKED;
-        case DELIVERY_DONE:
-            file->done = true;
-            continue;
-        case DELIVERY_CHANGED:
-            return FEED_IDLE;
-        case DELIVERY_UNREADABLE:
-            return unreadable(f, s, file->name);
-        case DELIVERY_UNKNOWN:
-            return FEED_RETRY;
-        }
-    }
-    return FEED_IDLE;
+    if (!f->source->kind->pulled || f->pull.passing)
+        return 0;
+    note_start(f);
+    return pull_begin(&f->pull, s, &f->delivery);
 }
 
 static enum feed_result look(struct feed *f, struct session *s)
 {
-    f->look_at_ms = now_ms() + f->source->poll_ms;
-    if (drop_scan(&f->drop) < 0)
-        return f->waiting ? FEED_IDLE : set_state(f, s, "waiting", "its folder cannot be read");
-    struct arena a;
-    const char *first;
-    arena_init(&a);
-    enum feed_result result = find_half_loaded(f, s, &a, &first);
-    if (result == FEED_IDLE)
-        result = take_delivery(f, s, first);
-    arena_release(&a);
-    if (result == FEED_IDLE && f->waiting && !f->stopped)
-        result = set_state(f, s, "ready", NULL);
-    return result;
+    struct pull *p = &f->pull;
+    p->pause_ms = 0;
+    p->fd = -1;
+    p->logged = false;
+    if (begin_pull(f, s) < 0)
+        return FEED_RETRY;
+    switch (f->source->kind->look(p, s, &f->delivery)) {
+    case PULL_OPEN:
+        if (!f->source->kind->pulled)
+            note_start(f);
+        return FEED_WORKED;
+    case PULL_NOTHING:
+        return end_pull(f, s);
+    case PULL_BUSY:
+        f->look_at_ms = p->look_at_ms;
+        return FEED_IDLE;
+    case PULL_WAIT:
+        return wait_for(f, s, p->message, p->pause_ms);
+    case PULL_STOP:
+        return stop(f, s, p->message);
+    case PULL_RETRY:
+        break;
+    }
+    return FEED_RETRY;
 }
 
 enum feed_result feed_step(struct feed *f, struct loader *l, long long now)

@@ -76,9 +76,12 @@ bool intake_read(struct intake *in, struct delivery *d, int most)
         load_next_record(&in->load);
         int got = reader_next(d->reader, &in->load.record, &record);
         in->failed = got < 0;
-        in->last = got == 0;
-        if (got > 0)
+        in->part_ends = got == 0;
+        in->last = in->part_ends && !delivery_has_more(d);
+        if (got > 0) {
             take(in, source, &record);
+            d->part_records++;
+        }
         if (got <= 0 || in->n == source->batch_records || in->records.len >= (size_t)source->batch_bytes)
             finish(in);
     }

@@ -14,12 +14,12 @@ enum format_kind { FORMAT_NDJSON, FORMAT_CSV };
 /* How to read a source's bytes: the keys format, encoding and dialect of a source file. */
 struct format {
     enum format_kind kind;
-    const char *encoding;  /* iconv's name; "UTF-8" by default */
+    const char *encoding; /* iconv's name; "UTF-8" by default */
     /* the Frictionless CSV dialect */
-    char delimiter;        /* "," by default; "\t" for "tsv" */
-    char quote_char;       /* 0 when quoteChar is null: quotes are letters like others */
-    bool has_header;       /* false: columns are called "#1", "#2", … */
-    char comment_char;     /* 0 for none */
+    char delimiter;    /* "," by default; "\t" for "tsv" */
+    char quote_char;   /* 0 when quoteChar is null: quotes are letters like others */
+    bool has_header;   /* false: columns are called "#1", "#2", … */
+    char comment_char; /* 0 for none */
 };
 
 /* Reads those three keys of the object c; mistakes are told through cfg (see cfg_failed). */
@@ -31,10 +31,10 @@ int format_parse(struct format *f, struct arena *a, const char *json) must_check
 int format_from_name(struct format *f, const char *path) must_check;
 
 struct record {
-    const char *bytes;     /* verbatim; valid until the next reader_next() */
+    const char *bytes; /* verbatim; valid until the next reader_next() */
     size_t len;
-    uint64_t offset;       /* of its first byte in the file */
-    uint64_t next_offset;  /* where reading goes on after it */
+    uint64_t offset;      /* of its first byte in the file */
+    uint64_t next_offset; /* where reading goes on after it */
     struct document document;
     const struct reason *problem; /* not NULL: it could not be parsed (malformed, bad_encoding); document is empty */
 };
@@ -43,8 +43,8 @@ struct reader;
 
 /*
  * Reads from fd (not closed by the reader), from byte `offset` on; offset 0 is the file's beginning, where a byte order
- * mark is skipped and a CSV has its header. To go on inside a CSV, give the header's bytes as reader_header() gave them.
- * NULL after a message.
+ * mark is skipped and a CSV has its header. To go on inside a CSV, give the header's bytes as reader_header() gave
+ * them. NULL after a message.
  */
 struct reader *reader_open(const struct format *f, int fd, const char *name, uint64_t offset, const char *header,
                            size_t header_len) must_check;
@@ -58,6 +58,7 @@ void reader_free(struct reader *r);
 void reader_parse(const struct format *f, const struct header *header, const char *bytes, size_t len, struct arena *a,
                   struct record *out);
 /* The names in a kept header record. Pure. NULL after a message. */
-const struct header *reader_parse_header(const struct format *f, const char *bytes, size_t len, struct arena *a) must_check;
+const struct header *reader_parse_header(const struct format *f, const char *bytes, size_t len,
+                                         struct arena *a) must_check;
 
 #endif

@@ -3,13 +3,25 @@
 #include <dirent.h>
 
 #include "lib/log.h"
+#include "worker/source_kind.h"
 
 enum { MOST_RECORDS = 1000000, LARGEST_BATCH = 256 << 20 };
 
-static const char *const known_keys[] = {"kind",        "client",  "entities",     "folder",     "pattern", "format",
-                                         "encoding",    "dialect", "batchRecords", "batchBytes", "poll",    "settle",
-                                         "description", NULL};
-static const char *const kinds[] = {"file", NULL};
+/* Of all kinds; each has its own besides. */
+static const char *const common_keys[] = {"kind",    "client",       "entities",   "format",      "encoding",
+                                          "dialect", "batchRecords", "batchBytes", "description", NULL};
+
+static void check_keys(const struct cfg *root, const struct source_kind *kind)
+{
+    const char *keys[64];
+    size_t n = 0;
+    for (const char *const *k = common_keys; *k; k++)
+        keys[n++] = *k;
+    for (const char *const *k = kind->keys; *k && n + 1 < ARRAY_SIZE(keys); k++)
+        keys[n++] = *k;
+    keys[n] = NULL;
+    cfg_keys(root, keys);
+}
 
 /* The entity files that the source names, in the order of the set: what is referred to comes first. */
 static void load_entities(struct source *s, struct arena *a, const struct cfg *root, const struct entity_set *set)
@@ -39,19 +51,13 @@ static void load_entities(struct source *s, struct arena *a, const struct cfg *r
 
 static void load_values(struct source *s, struct arena *a, const struct cfg *root, const struct settings *settings)
 {
-    cfg_keys(root, known_keys);
-    (void)cfg_choice(root, "kind", kinds, -1); /* told, if it is another */
+    int kind = cfg_choice(root, "kind", source_kind_names, -1);
+    s->kind = source_kinds[kind < 0 ? 0 : kind]; /* another kind was told; the keys of the rest are looked at as well */
+    check_keys(root, s->kind);
     s->client = cfg_need_string(root, "client");
-    const char *folder = cfg_need_string(root, "folder");
-    s->folder = *folder == '/' ? folder : arena_printf(a, "%s/%s", settings->drop, folder);
-    s->pattern = cfg_need_string(root, "pattern");
-    format_load(&s->format, root);
     s->batch_records = cfg_integer(root, "batchRecords", 10000, 1, MOST_RECORDS);
     s->batch_bytes = cfg_integer(root, "batchBytes", 4 << 20, 1, LARGEST_BATCH);
-    s->poll_ms = cfg_duration_ms(root, "poll", "1s");
-    s->settle_ms = cfg_duration_ms(root, "settle", "2s");
-    if (s->poll_ms < 10)
-        cfg_error(cfg_get(root, "poll"), "must be at least 10ms");
+    s->kind->load(s, a, root, settings);
     (void)cfg_string(root, "description", NULL); /* for readers of the file; told, if it is no string */
 }
 
@@ -102,6 +108,8 @@ static size_t folder_length(const char *folder)
 
 static bool same_files(const struct source *a, const struct source *b)
 {
+    if (!a->folder || !b->folder)
+        return false;
     size_t n = folder_length(a->folder);
     return n == folder_length(b->folder) && memcmp(a->folder, b->folder, n) == 0 && strcmp(a->pattern, b->pattern) == 0;
 }

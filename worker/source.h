@@ -8,17 +8,22 @@
 #include "worker/entity.h"
 #include "worker/reader.h"
 
+struct source_kind;
+
 struct source {
     const char *name; /* NAME */
     const char *client;
+    const struct source_kind *kind;
+    const char *identity; /* of a kind that is pulled: changes where a stored position would mean nothing any more */
     const struct entity *const *entities; /* in the set's order, NULL-terminated */
     size_t n_entities;
     const char *folder;  /* where files are dropped */
     const char *pattern; /* fnmatch(3): the names of the files that are meant */
     struct format format;
     long long batch_records, batch_bytes; /* a batch ends with the record that reaches either */
-    long long poll_ms;                    /* how often the folder is looked at */
+    long long every_ms;                   /* how often it is looked at, or pulled */
     long long settle_ms;                  /* a file that has not changed for so long is complete */
+    const void *settings;                 /* what only its kind knows */
 };
 
 struct source_set {

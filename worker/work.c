@@ -329,16 +329,30 @@ static long long step(struct work *w)
     return w->leading || !w->loader.session.c ? 0 : STANDBY_MS;
 }
 
+/* What sources wait for: slots[i] for feed i, with fd -1 where that is nothing. */
+static void watch_feeds(const struct work *w, struct pollfd *slots)
+{
+    for (size_t i = 0; i < w->domain->sources.n; i++)
+        slots[i] = (struct pollfd){.fd = w->leading ? w->feeds[i].pull.fd : -1, .events = w->feeds[i].pull.events};
+}
+
 /* Sleeps, with signals let in, and notices when Postgres closes the connection meanwhile. */
 static void wait_ms(struct work *w, long long ms)
 {
+    size_t n = w->domain->sources.n;
     struct timespec timeout = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
-    struct pollfd p = {.fd = w->loader.session.c ? PQsocket(w->loader.session.c) : -1, .events = POLLIN};
+    struct pollfd *slots = mem_alloc((n + 1) * sizeof *slots);
+    watch_feeds(w, slots);
+    slots[n] = (struct pollfd){.fd = w->loader.session.c ? PQsocket(w->loader.session.c) : -1, .events = POLLIN};
     sigset_t none;
     sigemptyset(&none);
-    if (ppoll(&p, 1, &timeout, &none) <= 0 || !p.revents)
-        return;
-    if (PQconsumeInput(w->loader.session.c) && PQstatus(w->loader.session.c) == CONNECTION_OK)
+    bool any = ppoll(slots, n + 1, &timeout, &none) > 0;
+    for (size_t i = 0; any && i < n; i++)
+        if (slots[i].revents)
+            w->feeds[i].look_at_ms = 0;
+    bool of_postgres = any && slots[n].revents;
+    free(slots);
+    if (!of_postgres || (PQconsumeInput(w->loader.session.c) && PQstatus(w->loader.session.c) == CONNECTION_OK))
         return;
     failure_set(&w->loader.session.failure, "08006", "waiting for work", "the connection to Postgres was lost");
     lose(w);

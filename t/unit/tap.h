@@ -35,11 +35,11 @@ __attribute__((unused)) static void tap_is(const char *got, const char *expected
         printf("#   got:      %s\n#   expected: %s\n", got ? got : "(null)", expected ? expected : "(null)");
 }
 
-#define TAP_STRING(x)  TAP_STRING_(x)
-#define TAP_STRING_(x) #x
-#define TAP_HERE       __FILE__ ":" TAP_STRING(__LINE__)
-#define ok(condition, ...)        tap_ok(!!(condition), TAP_HERE, __VA_ARGS__)
-#define is(got, expected, name)   tap_is((got), (expected), TAP_HERE, (name))
+#define TAP_STRING(x)           TAP_STRING_(x)
+#define TAP_STRING_(x)          #x
+#define TAP_HERE                __FILE__ ":" TAP_STRING(__LINE__)
+#define ok(condition, ...)      tap_ok(!!(condition), TAP_HERE, __VA_ARGS__)
+#define is(got, expected, name) tap_is((got), (expected), TAP_HERE, (name))
 #define is_int(got, expected, name)                                                                                    \
     do {                                                                                                               \
         long long got_ = (got), expected_ = (expected);                                                                \

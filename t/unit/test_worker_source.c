@@ -40,7 +40,7 @@ static void test_good(struct arena *a)
     ok(!s.entities[2], "ended by NULL");
     is_int(s.batch_records, 5, "records per batch");
     is_int(s.batch_bytes, 4 << 20, "bytes per batch by default");
-    is_int(s.poll_ms, 2000, "poll");
+    is_int(s.every_ms, 2000, "poll");
     is_int(s.settle_ms, 2000, "settle by default");
     is_int(s.format.kind, FORMAT_CSV, "format");
 }
