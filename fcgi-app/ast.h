@@ -100,7 +100,9 @@ struct ast_embed {
     const struct ast *above; /* the level that it is an item of */
 };
 
-/* The embed of that alias or, where none has it, of that name; NULL when there is none. */
+/* What an embed is called: its alias or, where it has none, its name. */
+const char *ast_embed_key(const struct ast_embed *e);
+/* The embed that is called so or, where none is, the first of that name; NULL when there is none. */
 struct ast_embed *ast_find_embed(const struct ast *level, const char *name);
 
 #endif

@@ -32,7 +32,8 @@ static int resolve_field(const struct resolver *r, const struct ast *level, stru
     return f->column ? 0 : fail_column(r, level->contract, f->name);
 }
 
-/* embed=is.null and embed=not.is.null ask whether an embed has a row. */
+/* embed=is.null and embed=not.is.null ask whether an embed has a row. A column goes before an embed that is called
+ * otherwise: in select=vendor:vendor_id(name)&vendor_id=is.null it is meant. */
 static bool resolve_embed_condition(const struct ast *level, struct ast_condition *c)
 {
     const struct ast_filter *f = &c->filter;
@@ -40,7 +41,8 @@ static bool resolve_embed_condition(const struct ast *level, struct ast_conditio
         f->field.n_steps ||(strcmp(f->value, "NULL") != 0 && strcmp(f->value, "NOT NULL") != 0))
         return false;
     c->embed = ast_find_embed(level, f->field.name);
-    if (!c->embed)
+    if (!c->embed || (strcmp(ast_embed_key(c->embed), f->field.name) != 0 &&
+                      contract_find_column(level->contract, f->field.name)))
         return false;
     c->kind = CONDITION_EMBED;
     c->negated ^= strcmp(f->value, "NULL") == 0;

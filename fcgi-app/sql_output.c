@@ -81,7 +81,7 @@ static void add_embed(struct sql *s, struct outputs *outputs, struct ast_embed *
     if (!e->level.items)
         return;
     if (!e->spread) {
-        add_output(s, outputs, (struct output){.key = e->alias ? e->alias : e->name, .embed = e});
+        add_output(s, outputs, (struct output){.key = ast_embed_key(e), .embed = e});
         return;
     }
     struct outputs inner = sql_outputs(s, &e->level);

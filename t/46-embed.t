@@ -135,6 +135,10 @@ same('a semi-join that prints nothing', 'select=id,batches()&batches.quantity=eq
     "SELECT json_agg(x) FROM (SELECT DISTINCT product_id AS id FROM dp.batch WHERE quantity = 10 ORDER BY 1 LIMIT 3) x");
 same('either of two embeds', 'select=id,batches(),sheets()&batches.quantity=eq.10&sheets.weight=gt.900&or=(batches.not.is.null,sheets.not.is.null)&order=id.desc&limit=160',
     "SELECT json_agg(x ORDER BY id DESC) FROM (SELECT id FROM (SELECT product_id AS id FROM dp.batch WHERE quantity = 10 UNION SELECT product_id FROM dp.sheet WHERE weight > 900) u ORDER BY id DESC LIMIT 50) x");
+same('a column, not an embed that is called otherwise', 'select=id,by:seller_id(name)&by.country=eq.NO&seller_id=not.is.null&order=id&limit=3',
+    "SELECT json_agg(x) FROM (SELECT p.id, CASE WHEN v.id IS NOT NULL THEN json_build_object('name', v.name) END AS by FROM dp.product p LEFT JOIN dp.vendor v ON v.id = p.seller_id AND v.country = 'NO' WHERE p.seller_id IS NOT NULL ORDER BY p.id LIMIT 3) x");
+same('of two embeds of one name the path means the one without an alias', 'select=id,few:batches(id),batches(id)&few.order=id.desc&few.limit=1&batches.order=id&batches.limit=2&id=eq.7',
+    "SELECT json_agg(x) FROM (SELECT 7 AS id, (SELECT json_agg(y) FROM (SELECT id FROM dp.batch WHERE product_id = 7 ORDER BY id DESC LIMIT 1) y) AS few, (SELECT json_agg(y) FROM (SELECT id FROM dp.batch WHERE product_id = 7 ORDER BY id LIMIT 2) y) AS batches) x");
 {
     my $r = same('an order by a column of a to-one', 'select=id,seller()&order=seller(name).desc.nullslast,id&limit=4',
         "SELECT json_agg(x) FROM (SELECT p.id $page ORDER BY v.name DESC NULLS LAST, p.id LIMIT 4) x");
