@@ -95,8 +95,8 @@ static void put_header(struct answer *a, const char *name, const char *value)
 /* Headers that every answer has. Caches must tell requests apart by what the answer depends on (RFC 9110, 12.5.5). */
 static void put_common_headers(struct answer *a, const struct plan *p)
 {
-    buf_printf(&a->head, "Vary: Accept%s, Prefer, Range%s\r\n", p && p->profile ? ", Accept-Profile" : "",
-               p && p->cors.varies ? ", Origin" : "");
+    buf_printf(&a->head, "Vary: Accept%s, Prefer, Range%s%s\r\n", p && p->profile ? ", Accept-Profile" : "",
+               p && p->cors.varies ? ", Origin" : "", p && p->takes_tokens ? ", Authorization" : "");
     if (!p)
         return;
     cors_headers(&a->head, &p->cors);
@@ -121,7 +121,9 @@ static void finish(struct answer *a, const struct plan *p)
 static void put_cache_headers(struct answer *a, const struct plan *p, const char *tag)
 {
     put_header(a, "ETag", tag);
-    if (p->contract && p->contract->cache_seconds >= 0)
+    if (p->claims && *p->claims) /* whoever else asks may not be given it */
+        put_header(a, "Cache-Control", "private, no-cache");
+    else if (p->contract && p->contract->cache_seconds >= 0)
         buf_printf(&a->head, "Cache-Control: max-age=%lld\r\n", p->contract->cache_seconds);
     else
         put_header(a, "Cache-Control", "no-cache");
@@ -153,6 +155,16 @@ static void put_member(struct buf *b, const char *key, const char *value)
         buf_puts(b, "null");
 }
 
+/* RFC 6750, section 3. The messages of these errors are ours, without quotes. */
+static void put_challenge(struct answer *a, const struct api_error *e)
+{
+    if (strcmp(e->code, "PGRST302") == 0)
+        put_header(a, "WWW-Authenticate", "Bearer");
+    else
+        buf_printf(&a->head, "WWW-Authenticate: Bearer error=\"invalid_token\", error_description=\"%s\"\r\n",
+                   e->message);
+}
+
 /* total: what Content-Range tells where a range was refused; NULL otherwise. */
 static void answer_error(struct answer *a, const struct plan *p, const struct api_error *e, const char *total)
 {
@@ -162,6 +174,8 @@ static void answer_error(struct answer *a, const struct plan *p, const struct ap
     put_header(a, "Content-Range", total);
     if (e->status == 503)
         buf_printf(&a->head, "Retry-After: %d\r\n", a->retry_after);
+    if (e->status == 401)
+        put_challenge(a, e);
     put_member(&a->body, "{\"code\":", e->code);
     put_member(&a->body, ",\"message\":", e->message);
     put_member(&a->body, ",\"details\":", e->details);

@@ -21,6 +21,7 @@ void catalog_init(struct catalog *c, const struct contract_set *lock, const stru
         .retry_after = options->retry_after,
         .exact_up_to = options->exact_up_to,
         .origins = options->origins,
+        .tokens = &options->tokens,
     };
     c->warnings = mem_alloc(lock->n * sizeof *c->warnings);
     c->holds = mem_alloc(lock->n * sizeof *c->holds);

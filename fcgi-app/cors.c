@@ -9,7 +9,7 @@ enum { LONGEST_ASKED = 1000 }; /* bytes of a list of header names; browsers send
 /* What an answer of ours carries beside the headers that every page may read. */
 #define EXPOSED                                                                                                        \
     "Content-Range, Content-Location, Content-Profile, Preference-Applied, ETag, Link, Deprecation, Sunset, "          \
-    "Retry-After, Server-Timing"
+    "Retry-After, Server-Timing, WWW-Authenticate"
 
 bool cors_is_origin(const char *s)
 {

@@ -6,6 +6,7 @@
 #define ORIEL_DOCUMENT_H
 
 #include "lib/contract.h"
+#include "lib/openapi.h"
 
 struct document {
     int version; /* 0: all versions */
@@ -19,7 +20,7 @@ struct documents {
 };
 
 /* One for all versions, and one for each. They live in a. */
-void documents_make(struct documents *d, struct arena *a, const struct contract_set *lock);
+void documents_make(struct documents *d, struct arena *a, const struct contract_set *lock, enum openapi_access access);
 /* NULL when there is none of that version. */
 const struct document *document_find(const struct documents *d, int version);
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "fcgi-app/cors.h"
+#include "fcgi-app/token_key.h"
 
 enum { MOST_IN_FLIGHT = 8192, LONGEST_URL = 65535 /* nginx has no room for more */ };
 
@@ -17,11 +18,11 @@ static const char *const *read_origins(const struct cfg *section)
     return origins;
 }
 
-int options_read(struct options *o, const struct cfg *section)
+int options_read(struct options *o, struct arena *a, const struct cfg *section)
 {
-    static const char *const keys[] = {"responders", "maxRows",        "maxDepth",         "maxInFlight",
-                                       "maxUrl",     "retryAfter",     "statementTimeout", "drainTimeout",
-                                       "origins",    "exactCountUpTo", "aggregates",       NULL};
+    static const char *const keys[] = {
+        "responders",   "maxRows", "maxDepth",       "maxInFlight", "maxUrl", "retryAfter", "statementTimeout",
+        "drainTimeout", "origins", "exactCountUpTo", "aggregates",  "tokens", NULL};
     if (section->value)
         cfg_keys(section, keys);
     *o = (struct options){
@@ -37,6 +38,7 @@ int options_read(struct options *o, const struct cfg *section)
         .exact_up_to = cfg_integer(section, "exactCountUpTo", 10000, 0, INT32_MAX),
         .origins = read_origins(section),
     };
+    token_keys_read(&o->tokens, a, cfg_get(section, "tokens"));
     if (o->statement_timeout_ms > INT32_MAX)
         cfg_error(cfg_get(section, "statementTimeout"), "at most 24 days were expected; \"0s\" stands for no timeout");
     if (o->drain_timeout_ms > 86400000)
@@ -48,12 +50,13 @@ struct service *service_load(const char *path, int responders)
 {
     struct service *s = mem_alloc(sizeof *s);
     arena_init(&s->arena);
-    if (settings_load(&s->settings, &s->arena, path) < 0 || options_read(&s->options, s->settings.responder) < 0 ||
+    if (settings_load(&s->settings, &s->arena, path) < 0 ||
+        options_read(&s->options, &s->arena, s->settings.responder) < 0 ||
         contract_lock_load(&s->lock, &s->arena, s->settings.lock) < 0) {
         service_free(s);
         return NULL;
     }
-    documents_make(&s->documents, &s->arena, &s->lock);
+    documents_make(&s->documents, &s->arena, &s->lock, openapi_access_read(s->settings.responder));
     if (responders > 0)
         s->options.responders = responders;
     return s;

@@ -6,6 +6,7 @@
 #define ORIEL_OPTIONS_H
 
 #include "fcgi-app/document.h"
+#include "fcgi-app/token.h"
 #include "lib/contract.h"
 #include "lib/settings.h"
 
@@ -23,6 +24,7 @@ struct options {
     int retry_after;              /* seconds, for the header of every 503 */
     long long exact_up_to;        /* rows that "count=estimated" counts before it takes the planner's estimate */
     const char *const *origins;   /* whose pages browsers may let read (cors.h); NULL-terminated */
+    struct tokens tokens;         /* who may ask */
 };
 
 /* A whole configuration, checked. */
@@ -34,8 +36,9 @@ struct service {
     struct documents documents; /* and how they are described */
 };
 
-/* Reads one section; an absent one gives the defaults. -1 after messages. */
-int options_read(struct options *o, const struct cfg *section) must_check;
+/* Reads one section, and the files of keys that it names; an absent one gives the defaults. What is read lives in a. -1
+ * after messages. */
+int options_read(struct options *o, struct arena *a, const struct cfg *section) must_check;
 
 /* Reads oriel.json and the lock file it names; responders above 0 is used instead of what the file says. NULL after
  * messages. Free with service_free. */

@@ -9,6 +9,7 @@
 #include "fcgi-app/range.h"
 #include "fcgi-app/route.h"
 #include "fcgi-app/sql.h"
+#include "fcgi-app/token.h"
 #include "fcgi-app/url.h"
 
 static const char allowed_methods[] = "OPTIONS,GET,HEAD";
@@ -60,6 +61,8 @@ static int plan_read(struct plan *p, struct arena *a, const struct api *api, con
         return -1;
     p->key_path = route->key;
     p->count = p->key_path ? COUNT_NONE : prefer.count;
+    if (p->claims && p->count != COUNT_NONE) /* the planner knows the rows of all clients, and would tell of them */
+        p->count = COUNT_EXACT;
     p->counted = p->count == COUNT_EXACT || p->count == COUNT_ESTIMATED;
     p->exact_up_to = api->exact_up_to;
     p->time_zone = prefer.time_zone;
@@ -91,6 +94,9 @@ void plan_make(struct plan *p, struct arena *a, const struct api *api, const str
         p->allow = allowed_methods;
         return;
     }
+    p->takes_tokens = api->tokens && api->tokens->n;
+    if (api->tokens && token_claims(&p->claims, a, api->tokens, r->authorization, r->now, &p->error) < 0)
+        return;
     if (route_find(&route, a, api, r, &p->error) < 0)
         return;
     p->contract = route.target ? route.target->contract : NULL;

@@ -16,6 +16,8 @@ struct request {
     const char *query; /* without "?" */
     const char *accept, *prefer, *range, *accept_profile;
     const char *if_none_match;                /* what the client holds (entity_tag.h) */
+    const char *authorization;                /* who asks (token.h) */
+    int64_t now;                              /* when it came; seconds since 1970 */
     const char *origin;                       /* of the page that asks, where a browser tells it */
     const char *asked_method, *asked_headers; /* what a preflight asks for */
     bool has_body;                            /* a Content-Length above 0, or a Transfer-Encoding */
@@ -45,6 +47,7 @@ struct api {
     long long exact_up_to;             /* rows that COUNT_ESTIMATED counts */
     const char *const *origins;        /* whose pages may read, NULL-terminated (cors.h); NULL for none */
     const struct documents *documents; /* OpenAPI, of the same contracts */
+    const struct tokens *tokens;       /* whose word on who asks is taken (token.h); NULL: the API is open */
 };
 
 enum plan_kind {
@@ -78,6 +81,8 @@ struct plan {
     const struct document *document; /* PLAN_DOCUMENT */
     struct cors cors;
     const char *if_none_match; /* as in the request */
+    bool takes_tokens;         /* what is answered depends on who asks */
+    const char *claims;        /* of who asks, as JSON; "" of a request without a token; NULL where none is taken */
     const char *profile;       /* Content-Profile to send, NULL for none */
     bool head;                 /* HEAD: headers only */
     enum media media;          /* MEDIA_OBJECT: exactly one row, else 406 PGRST116 (404 for key_path) */

@@ -29,6 +29,10 @@ static const struct {
     {"PGRST200", 400}, /* no such relationship */
     {"PGRST201", 300}, /* several such relationships */
     {"PGRST205", 404}, /* no such entity */
+    {"PGRST300", 500}, /* a token, and no key to check it with */
+    {"PGRST301", 401}, /* a token that cannot be decoded */
+    {"PGRST302", 401}, /* no token where one is needed */
+    {"PGRST303", 401}, /* a token whose claims do not hold */
 };
 
 int plan_error_status(const char *code)

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "fcgi-app/answer.h"
@@ -58,10 +59,10 @@ struct connection {
     struct arena arena;               /* of the request */
     struct plan plan;
     struct task task;
-    struct task_setting time_zone; /* the task's, when it has one */
-    int64_t begun_us;              /* when the request was read; clock_us() */
-    int64_t asked_us;              /* when it went to Postgres */
-    int64_t database_us;           /* how long it was there; -1 when it was not */
+    struct task_setting settings[2]; /* the task's, as many as it has */
+    int64_t begun_us;                /* when the request was read; clock_us() */
+    int64_t asked_us;                /* when it went to Postgres */
+    int64_t database_us;             /* how long it was there; -1 when it was not */
 };
 
 struct responder {
@@ -223,14 +224,18 @@ static int ask_database(struct responder *r, struct connection *c)
     const struct plan *p = &c->plan;
     enum answer_trouble trouble = TROUBLE_BUSY;
     if (r->n_busy < r->service->options.max_in_flight) {
-        c->time_zone = (struct task_setting){"TimeZone", p->time_zone};
+        size_t n_settings = 0;
+        if (p->claims) /* without a token too, as "": what nobody set, nobody has left over */
+            c->settings[n_settings++] = (struct task_setting){"request.jwt.claims", p->claims};
+        if (p->time_zone)
+            c->settings[n_settings++] = (struct task_setting){"TimeZone", p->time_zone};
         c->task = (struct task){
             .sql = p->sql,
             .n_params = p->n_params,
             .params = (const char *const *)p->params,
             .keep_prepared = true,
-            .settings = &c->time_zone,
-            .n_settings = p->time_zone ? 1 : 0,
+            .settings = c->settings,
+            .n_settings = n_settings,
             .estimate_sql = p->estimate_sql,
             .n_estimate_params = p->n_estimate_params,
             .done = task_done,
@@ -261,6 +266,7 @@ static void serve(struct responder *r, struct connection *c)
     c->begun_us = clock_us();
     c->database_us = -1;
     request_read(&request, &c->arena, c->fcgi.envp, &url_length);
+    request.now = time(NULL);
     if (!request.has_body)
         request.has_body = has_body(c);
     c->last = c->last || request.has_body;

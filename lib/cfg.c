@@ -1,16 +1,14 @@
 #include "lib/cfg.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <json-c/json.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "lib/buf.h"
+#include "lib/file.h"
 #include "lib/log.h"
 #include "lib/text.h"
 
@@ -280,41 +278,11 @@ const struct cfg *cfg_parse(struct arena *a, const char *name, const char *text,
     return c;
 }
 
-/* Nobody waits at a FIFO that lies where a file should. NULL after a message. */
-static FILE *open_regular(const char *path)
-{
-    struct stat st;
-    FILE *f = NULL;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    if (fd < 0 || fstat(fd, &st) < 0)
-        log_errno("cannot read %s", path);
-    else if (!S_ISREG(st.st_mode))
-        log_error("cannot read %s: it is no regular file, so it is none of Oriel's files", path);
-    else if (!(f = fdopen(fd, "r")))
-        log_errno("cannot read %s", path);
-    if (!f && fd >= 0)
-        close(fd);
-    return f;
-}
-
 const struct cfg *cfg_open(struct arena *a, const char *path)
 {
-    const struct cfg *root = NULL;
     struct buf text;
     buf_init(&text, LARGEST_FILE);
-    FILE *f = open_regular(path);
-    if (!f)
-        return NULL;
-    char block[65536];
-    for (size_t n; (n = fread(block, 1, sizeof block, f)) > 0;)
-        buf_put(&text, block, n);
-    if (ferror(f))
-        log_errno("cannot read %s", path);
-    else if (text.failed)
-        log_error("%s: larger than %d MiB, so it is none of Oriel's files", path, LARGEST_FILE >> 20);
-    else
-        root = cfg_parse(a, path, buf_str(&text), text.len);
-    fclose(f);
+    const struct cfg *root = file_read(&text, path, NULL) < 0 ? NULL : cfg_parse(a, path, buf_str(&text), text.len);
     buf_release(&text);
     return root;
 }

@@ -15,6 +15,7 @@ struct printing {
     struct json_writer w;
     struct arena a;
     const struct contract_set *set; /* all, for what a contract refers to */
+    enum openapi_access access;
 };
 
 /* --- schemas --- */
@@ -321,6 +322,7 @@ static void put_document(struct printing *p, const struct contract_set *chosen, 
     json_open_object(w, NULL);
     json_string(w, "openapi", "3.1.0");
     put_info(p, chosen, version);
+    openapi_security(w, p->access);
     json_open_object(w, "paths");
     for (size_t i = 0; i < chosen->n; i++) {
         put_list_path(p, &chosen->contracts[i]);
@@ -334,14 +336,23 @@ static void put_document(struct printing *p, const struct contract_set *chosen, 
     openapi_shared_schemas(w);
     json_close_object(w);
     openapi_shared_components(w);
+    openapi_security_schemes(w, p->access);
     json_close_object(w);
     json_close_object(w);
     buf_putc(w->out, '\n');
 }
 
-int openapi_print(const struct contract_set *set, int version, struct buf *out)
+enum openapi_access openapi_access_read(const struct cfg *responder)
 {
-    struct printing p = {.w = {.out = out}, .set = set};
+    const struct cfg *tokens = cfg_get(responder, "tokens");
+    if (!tokens->value)
+        return OPENAPI_OPEN;
+    return cfg_bool(tokens, "anonymous", false) ? OPENAPI_TOKEN_OR_NONE : OPENAPI_TOKEN;
+}
+
+int openapi_print(const struct contract_set *set, int version, enum openapi_access access, struct buf *out)
+{
+    struct printing p = {.w = {.out = out}, .set = set, .access = access};
     arena_init(&p.a);
     struct contract_set chosen = {.contracts = arena_array(&p.a, set->n, sizeof *chosen.contracts)};
     for (size_t i = 0; i < set->n; i++)

@@ -229,3 +229,34 @@ void openapi_shared_schemas(struct json_writer *w)
     put_error_schema(w);
     put_filter_schema(w);
 }
+
+static const char scheme[] = "bearerToken";
+
+void openapi_security(struct json_writer *w, enum openapi_access access)
+{
+    if (access == OPENAPI_OPEN)
+        return;
+    json_open_array(w, "security");
+    json_open_object(w, NULL);
+    json_open_array(w, scheme);
+    json_close_array(w);
+    json_close_object(w);
+    if (access == OPENAPI_TOKEN_OR_NONE) { /* an empty requirement is one that holds always */
+        json_open_object(w, NULL);
+        json_close_object(w);
+    }
+    json_close_array(w);
+}
+
+void openapi_security_schemes(struct json_writer *w, enum openapi_access access)
+{
+    if (access == OPENAPI_OPEN)
+        return;
+    json_open_object(w, "securitySchemes");
+    json_open_object(w, scheme);
+    json_string(w, "type", "http");
+    json_string(w, "scheme", "bearer");
+    json_string(w, "bearerFormat", "JWT");
+    json_close_object(w);
+    json_close_object(w);
+}

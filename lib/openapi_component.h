@@ -5,6 +5,7 @@
 #define ORIEL_OPENAPI_COMPONENT_H
 
 #include "lib/json_write.h"
+#include "lib/openapi.h"
 
 /* Where something belongs; several may be joined by |. */
 enum openapi_place {
@@ -25,5 +26,8 @@ void openapi_header_refs(struct json_writer *w, int places);
 void openapi_shared_schemas(struct json_writer *w);
 /* The members "parameters", "headers" and "responses" of the components. */
 void openapi_shared_components(struct json_writer *w);
+/* The document's member "security" and that of the components, "securitySchemes"; nothing where the API is open. */
+void openapi_security(struct json_writer *w, enum openapi_access access);
+void openapi_security_schemes(struct json_writer *w, enum openapi_access access);
 
 #endif

@@ -245,7 +245,7 @@ static int action_show(const struct asking *q)
 
 static int action_openapi(const struct asking *q)
 {
-    return contract_print_openapi(q->arena, q->lock_path, (int)q->version);
+    return contract_print_openapi(q->arena, &q->context->settings, (int)q->version);
 }
 
 static int action_types(const struct asking *q)

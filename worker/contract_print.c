@@ -21,14 +21,16 @@ static int refuse_version(struct arena *a, const char *lock_path, const struct c
     return EXIT_USAGE;
 }
 
-int contract_print_openapi(struct arena *a, const char *lock_path, int version)
+int contract_print_openapi(struct arena *a, const struct settings *settings, int version)
 {
     struct contract_set lock;
     struct buf text;
-    if (contract_lock_load(&lock, a, lock_path) < 0)
+    if (contract_lock_load(&lock, a, settings->lock) < 0)
         return EXIT_USAGE;
     buf_init(&text, SIZE_MAX / 2);
-    int result = openapi_print(&lock, version, &text) < 0 ? refuse_version(a, lock_path, &lock, version) : print(&text);
+    int result = openapi_print(&lock, version, openapi_access_read(settings->responder), &text) < 0
+                     ? refuse_version(a, settings->lock, &lock, version)
+                     : print(&text);
     buf_release(&text);
     return result;
 }

@@ -4,11 +4,11 @@
 #ifndef ORIEL_CONTRACT_PRINT_H
 #define ORIEL_CONTRACT_PRINT_H
 
-#include "lib/mem.h"
+#include "lib/settings.h"
 
 /* Prints the OpenAPI document of the contracts of one version, 0 for all, to standard output. Returns an enum
  * exit_code. */
-int contract_print_openapi(struct arena *a, const char *lock_path, int version) must_check;
+int contract_print_openapi(struct arena *a, const struct settings *settings, int version) must_check;
 /* Prints the TypeScript types. Returns an enum exit_code. */
 int contract_print_types(struct arena *a, const char *lock_path) must_check;
 

@@ -183,6 +183,7 @@ static const struct request plain_request = {.method = "GET",
                                              .range = "",
                                              .accept_profile = "",
                                              .if_none_match = "",
+                                             .authorization = "",
                                              .origin = "",
                                              .asked_method = "",
                                              .asked_headers = ""};

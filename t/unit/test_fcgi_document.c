@@ -79,10 +79,10 @@ static void test_made(void)
     struct contract_set lock = {.contracts = set_of_two, .n = 2};
     struct documents d;
     struct buf b;
-    documents_make(&d, &a, &lock);
+    documents_make(&d, &a, &lock, OPENAPI_OPEN);
     is_int((long long)d.n, 3, "one of all, and one of each version");
     buf_init(&b, SIZE_MAX / 2);
-    ok(openapi_print(&lock, 2, &b) == 0, "a document is written");
+    ok(openapi_print(&lock, 2, OPENAPI_OPEN, &b) == 0, "a document is written");
     is(document_find(&d, 2)->text, buf_str(&b), "the text of version 2");
     ok(document_find(&d, 2)->length == b.len, "and its length");
     ok(!document_find(&d, 3), "none of a version that is not");
@@ -99,7 +99,7 @@ static void test_filter_pattern(void)
     struct buf b;
     regex_t pattern;
     buf_init(&b, SIZE_MAX / 2);
-    ok(openapi_print(&none, 0, &b) == 0, "a document of no contract");
+    ok(openapi_print(&none, 0, OPENAPI_OPEN, &b) == 0, "a document of no contract");
     const struct cfg *filter = cfg_parse(&a, "document", buf_str(&b), b.len);
     static const char *const steps[] = {"components", "schemas", "filter"};
     for (size_t i = 0; i < ARRAY_SIZE(steps); i++)

@@ -62,7 +62,7 @@ static int read_options(struct options *o, const char *section, struct buf *log)
     buf_reset(log);
     log_capture(log);
     const struct cfg *root = cfg_parse(&a, "oriel.json", text, strlen(text));
-    int result = root ? options_read(o, cfg_get(root, "responder")) : -1;
+    int result = root ? options_read(o, &a, cfg_get(root, "responder")) : -1;
     log_capture(NULL);
     return result;
 }

@@ -14,7 +14,7 @@ static const struct cfg *document(int version)
 {
     struct buf b;
     buf_init(&b, SIZE_MAX / 2);
-    ok(openapi_print(&described_set, version, &b) == 0, "a document is written");
+    ok(openapi_print(&described_set, version, OPENAPI_OPEN, &b) == 0, "a document is written");
     const struct cfg *root = cfg_parse(&a, "document", arena_memdup(&a, buf_str(&b), b.len), b.len);
     buf_release(&b);
     if (!root) {
@@ -55,7 +55,8 @@ static void test_versions(void)
     is(AT(two, "info", "title"), "\"Contracts of version 2\"", "the title tells which");
     struct buf b;
     buf_init(&b, SIZE_MAX / 2);
-    ok(openapi_print(&described_set, 3, &b) < 0 && b.len == 0, "a version without contracts has no document");
+    ok(openapi_print(&described_set, 3, OPENAPI_OPEN, &b) < 0 && b.len == 0,
+       "a version without contracts has no document");
     buf_release(&b);
 }
 
