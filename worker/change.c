@@ -186,6 +186,19 @@ int change_read_state(struct change_list *changes, struct arena *a, PGconn *c)
     return result;
 }
 
+int change_take_turn(PGconn *c)
+{
+    PGresult *r = pg_query(c, "taking the runners' lock",
+                           "SELECT pg_catalog.pg_try_advisory_lock(pg_catalog.hashtext('oriel change'))", 0, NULL);
+    if (!r)
+        return -1;
+    bool mine = PQgetvalue(r, 0, 0)[0] == 't';
+    PQclear(r);
+    if (!mine)
+        log_error("another `oriel change` is at work in this database; run this one again when it has ended");
+    return mine ? 0 : -1;
+}
+
 int change_record(PGconn *c, const struct change *change, enum change_step step)
 {
     const struct change_file *f = &change->step[step];

@@ -158,3 +158,17 @@ int change_lint(const struct change_file *f)
     }
     return result;
 }
+
+static bool is_name(const struct token *t, const char *name)
+{
+    size_t n = strlen(name);
+    return t->kind == TOKEN_WORD && (is(t, name) || (t->len == n + 2 && strncmp(t->start + 1, name, n) == 0));
+}
+
+bool change_mentions(const struct change_file *f, const char *name)
+{
+    struct token t = next_token(f->sql);
+    while (t.kind && !is_name(&t, name))
+        t = next_token(t.start + t.len);
+    return t.kind;
+}

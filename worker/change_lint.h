@@ -9,5 +9,7 @@
 /* Tells each place where a view of the contracts' schema takes columns that it does not name (`*`, `t.*`, `TABLE t`),
  * with its line. -1 when there was one. Pure but for the messages. */
 int change_lint(const struct change_file *f) must_check;
+/* Whether the file's SQL names this, quoted or not, anywhere outside of comments and texts. Pure. */
+bool change_mentions(const struct change_file *f, const char *name) must_check;
 
 #endif

@@ -154,27 +154,12 @@ static void check_key(struct fit *f, const char *const *columns, const char *wha
     misfit(f, "has no unique index on the %s (%s) that holds for all rows", what, key);
 }
 
-static const struct field *find_field(const struct entity *e, const char *name)
-{
-    for (const struct field *f = e->fields; f < e->fields + e->n_fields; f++)
-        if (strcmp(f->name, name) == 0)
-            return f;
-    return NULL;
-}
-
-static bool written_by_oriel(const struct entity *e, const char *name)
-{
-    return strcmp(name, COLUMN_RAW_BATCH) == 0 || strcmp(name, COLUMN_RAW_LINE) == 0 ||
-           strcmp(name, COLUMN_GONE_AT) == 0 || (e->id && strcmp(name, e->id) == 0) ||
-           (e->keyed_by_client && strcmp(name, "client") == 0);
-}
-
 static void check_unwritten(struct fit *f)
 {
     for (const struct relation_column *c = f->relation->columns; c < f->relation->columns + f->relation->n_columns;
          c++) {
-        const struct field *field = find_field(f->entity, c->name);
-        if (c->not_null && !c->has_default && !written_by_oriel(f->entity, c->name) &&
+        const struct field *field = entity_find_field(f->entity, c->name);
+        if (c->not_null && !c->has_default && !entity_adds(f->entity, c->name) &&
             !(field && field_is_stored(field)))
             misfit(f, "column \"%s\" is NOT NULL without a default, and no field writes it", c->name);
     }
@@ -248,8 +233,8 @@ static bool is_written(struct check *c, const char *contract, const char *schema
 {
     bool all = true;
     for (const struct entity *e = c->entities->list; e < c->entities->list + c->entities->n; e++) {
-        if (strcmp(e->schema, schema) != 0 || strcmp(e->table, table) != 0 || written_by_oriel(e, column) ||
-            find_field(e, column))
+        if (strcmp(e->schema, schema) != 0 || strcmp(e->table, table) != 0 || entity_adds(e, column) ||
+            entity_find_field(e, column))
             continue;
         tell(c, false,
              "contract %s reads %s.%s.%s, which entity %s does not write; give it a field of that name, "

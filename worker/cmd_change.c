@@ -169,19 +169,6 @@ static int find_change(struct asking *q, const char *name)
     return -1;
 }
 
-static int take_turn(PGconn *c)
-{
-    PGresult *r = pg_query(c, "taking the runners' lock",
-                           "SELECT pg_catalog.pg_try_advisory_lock(pg_catalog.hashtext('oriel change'))", 0, NULL);
-    if (!r)
-        return -1;
-    bool mine = PQgetvalue(r, 0, 0)[0] == 't';
-    PQclear(r);
-    if (!mine)
-        log_error("another `oriel change` is at work in this database; run this one again when it has ended");
-    return mine ? 0 : -1;
-}
-
 static int read_options(struct asking *q)
 {
     const char *seconds = q->context->options[OPTION_FOR], *rate = q->context->options[OPTION_RATE];
@@ -202,7 +189,7 @@ static int run(struct command_context *context, int argc, char **argv)
         return EXIT_USAGE;
     q.c = command_connect(context);
     /* the turn is taken before any state is read: what another runner is just writing must not be missed */
-    bool good = q.c && (step->reads_only || (take_turn(q.c) == 0 && brownout_restore(q.c, true) == 0)) &&
+    bool good = q.c && (step->reads_only || (change_take_turn(q.c) == 0 && brownout_restore(q.c, true) == 0)) &&
                 change_read_state(&q.changes, &context->arena, q.c) == 0 && step->run(&q) == 0;
     PQfinish(q.c);
     return good ? EXIT_OK : EXIT_FAILED;

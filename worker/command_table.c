@@ -3,8 +3,9 @@
 #include "worker/command.h"
 
 const struct command *const command_table[] = {
-    &command_change,  &command_check,   &command_complete, &command_contract, &command_help, &command_init,
-    &command_readers, &command_rejects, &command_status,   &command_try,      &command_work, NULL,
+    &command_change,   &command_check, &command_complete, &command_contract, &command_help,   &command_init,
+    &command_prunable, &command_prune, &command_readers,  &command_rejects,  &command_status, &command_try,
+    &command_work,     NULL,
 };
 
 const struct command_option command_globals[] = {

@@ -47,7 +47,7 @@ static double load_percent(const struct cfg *limits)
     return 100;
 }
 
-static const struct field *find_field(const struct entity *e, const char *name)
+const struct field *entity_find_field(const struct entity *e, const char *name)
 {
     for (size_t i = 0; i < e->n_fields; i++)
         if (strcmp(e->fields[i].name, name) == 0)
@@ -73,7 +73,7 @@ static void load_primary_key(struct entity *e, const struct cfg *c, struct arena
     if (!n)
         cfg_error(v->present ? v : c, "\"primaryKey\" has to name the fields by which a record is known");
     for (size_t i = 0; i < n; i++) {
-        const struct field *f = find_field(e, e->primary_key[i]);
+        const struct field *f = entity_find_field(e, e->primary_key[i]);
         bool client = strcmp(e->primary_key[i], "client") == 0;
         if (!f && !client)
             tell_no_field(e, cfg_at(v, i), e->primary_key[i], a);
@@ -140,7 +140,7 @@ struct entity *entity_load(struct arena *a, const struct cfg *c)
     load_fields(e, c, a);
     load_primary_key(e, c, a);
     e->order_by = cfg_string(c, "orderBy", NULL);
-    if (e->order_by && !find_field(e, e->order_by))
+    if (e->order_by && !entity_find_field(e, e->order_by))
         tell_no_field(e, cfg_get(c, "orderBy"), e->order_by, a);
     return cfg_failed(c) ? NULL : e;
 }
@@ -151,6 +151,13 @@ struct entity *entity_parse(struct arena *a, const char *path, const char *text,
     return c ? entity_load(a, c) : NULL;
 }
 
+bool entity_adds(const struct entity *e, const char *column)
+{
+    return strcmp(column, COLUMN_RAW_BATCH) == 0 || strcmp(column, COLUMN_RAW_LINE) == 0 ||
+           strcmp(column, COLUMN_GONE_AT) == 0 || (e->id && strcmp(column, e->id) == 0) ||
+           (e->keyed_by_client && strcmp(column, "client") == 0);
+}
+
 const struct field *entity_key_field(const struct entity *e)
 {
     const struct field *key = NULL;
@@ -159,7 +166,7 @@ const struct field *entity_key_field(const struct entity *e)
             continue;
         if (key)
             return NULL;
-        key = find_field(e, *name);
+        key = entity_find_field(e, *name);
     }
     return key;
 }

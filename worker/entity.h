@@ -90,5 +90,8 @@ const struct entity *entity_find(const struct entity_set *set, const char *file)
 const struct entity *entity_by_name(const struct entity_set *set, const char *name); /* the first file of that entity */
 /* The field that, beside the client, is the whole natural key; NULL when the key has several. */
 const struct field *entity_key_field(const struct entity *e);
+const struct field *entity_find_field(const struct entity *e, const char *name); /* NULL: none */
+/* Whether Oriel itself gives each row that column, beside the fields: lineage, id, the source's client. */
+bool entity_adds(const struct entity *e, const char *column);
 
 #endif
