@@ -8,7 +8,8 @@
 use strict;
 use warnings;
 use JSON::PP ();
-use Oriel::Bench qw(median show_range);
+use Oriel::Bench qw(median percentile show_range);
+use Oriel::Stack;
 use Oriel::Test;
 use Time::HiRes qw(time sleep);
 
@@ -38,7 +39,7 @@ my @cases = (
       sql => "SELECT $columns, count(*) OVER () FROM api.v_products_v1 WHERE vendor_id = \$1 ORDER BY id LIMIT 20", targets => {} },
 );
 my %label = (oriel => 'Oriel, through nginx', node => 'Node, without nginx', node_nginx => 'Node, through nginx', php => 'PHP-FPM, through nginx',
-    plain => 'plain libfcgi, through nginx', pgbench => 'pgbench, the same SQL', static => 'nginx, a static file');
+    plain => 'plain libfcgi, through nginx', pgbench => 'pgbench, the same SQL', static => 'nginx, a static file', full => 'the row in full');
 
 my $b = Oriel::Bench->new(rows => $rows);
 $b->start('responders');
@@ -103,6 +104,71 @@ sub run_case {
     report($case->{title}, $b->rounds($rounds, \%ways), $case->{targets});
 }
 
+# A page that the client holds already, against asking for it anew.
+sub run_304 {
+    my $path = '/v1/products/42';
+    my $etag = $b->get($path)->{headers}{etag};
+    my $file = $b->paths_file($path, 1, 1);
+    my %ways = (
+        oriel => sub { $b->load('oriel', $file, seconds => $seconds, headers => ["If-None-Match: $etag"]) },
+        full  => sub { $b->load('oriel', $file, seconds => $seconds) },
+    );
+    report('304, against the row in full', $b->rounds($rounds, \%ways), { full => 1.3 });
+}
+
+sub show_times {
+    my ($what, $times) = @_;
+    return sprintf '%s: none', $what unless $times && @$times;
+    return sprintf '%s: %d, p50 %.1f ms, p99 %.1f ms, longest %.1f ms', $what, scalar @$times, percentile($times, 50), percentile($times, 99), $times->[-1];
+}
+
+sub verdict {
+    my ($what, $met) = @_;
+    $failed++ unless $met;
+    print "  $what: ", $met ? 'met' : 'MISSED', "\n";
+}
+
+# At half of what it can do, and at four times that: what is accepted stays quick, the rest is refused at once.
+sub run_latency {
+    my $file     = $b->paths_file($cases[0]{oriel}, $rows);
+    my $capacity = median(map { $b->load('oriel', $file, seconds => $seconds)->{rate} } 1 .. $rounds);
+    my $half     = $b->paced_load('oriel', $file, rate => $capacity / 2, connections => 16, seconds => $seconds);
+    my $over     = $b->paced_load('oriel', $file, rate => $capacity * 4, connections => 2048, seconds => $seconds);
+    printf "\nlatency of a row by key; capacity %.0f/s\n", $capacity;
+    print "  half load, ", show_times('200', $half->{200}), "\n";
+    print "  overload,  ", show_times($_, $over->{$_}), "\n" for sort keys %$over;
+    my ($accepted, $refused) = ($over->{200} // [], $over->{503} // []);
+    verdict("overload: accepted requests' p99 under 10 x p50", @$accepted && percentile($accepted, 99) < 10 * percentile($accepted, 50));
+    verdict('overload: the rest is 503 within 10 ms (p99)', !@$refused || percentile($refused, 99) < 10);
+    verdict('overload: no collapse (accepted at least 0.7 of the capacity)', @$accepted / $seconds >= 0.7 * $capacity);
+}
+
+# From the start of spawn-fcgi to the first row out of nginx, with a hundred contracts and one responder.
+sub run_start {
+    my $expand = join '', map {
+        "CREATE TABLE dp.thing_$_ (id bigint PRIMARY KEY, name text, price numeric(12,2), made_on date); INSERT INTO dp.thing_$_ VALUES (1, 'one', 2, now());\n"
+            . "CREATE VIEW api.v_things${_}_v1 AS SELECT t.id, t.name, t.price, t.made_on FROM dp.thing_$_ t;\n"
+            . "COMMENT ON VIEW api.v_things${_}_v1 IS E'Things.\\n\@primaryKey id'; GRANT SELECT ON api.v_things${_}_v1 TO oriel_ds;\n"
+    } 1 .. 100;
+    my $s = Oriel::Stack->new(domain => { 'sql/changes/0001-things/expand.sql' => $expand }, start => [], responders => 1);
+    $s->start('nginx');
+    my @times;
+    for (1 .. $rounds) {
+        my $began = time;
+        $s->start('responders');
+        my $client = $s->client;
+        sleep 0.001 until $client->get('/v1/things100/1')->{status} == 200;
+        push @times, 1000 * (time - $began);
+        $s->stop('responders');
+    }
+    $s->{finished} = 1;
+    printf "\ncold start with 100 contracts, to the first answer: %s ms\n", show_range('%.0f', @times);
+    verdict('under 50 ms', median(@times) < 50);
+}
+
 $wanted{ $_->{name} } && run_case($_) for @cases;
+run_304()     if $wanted{304};
+run_latency() if $wanted{latency};
+run_start()   if $wanted{start};
 print "\n$failed targets missed\n";
 $b->{finished} = 1;

@@ -18,7 +18,7 @@ use List::Util qw(max min shuffle);
 use Oriel::Test;
 use Time::HiRes ();
 
-our @EXPORT_OK = qw(median show_range);
+our @EXPORT_OK = qw(median percentile show_range);
 
 my $peers = Cwd::getcwd() . '/t/bench/peers';
 
@@ -189,7 +189,7 @@ sub paths_file {
     my ($self, $form, $most, $n) = @_;
     my $file = "$self->{folder}/paths-" . unpack('%32C*', $form) . "-$most";
     srand 42;
-    write_file($file, join '', map { sprintf("$form\n", 1 + int rand $most) } 1 .. $n // 5000) unless -e $file;
+    write_file($file, join "", map { $form =~ s{%d}{1 + int rand $most}er . "\n" } 1 .. $n // 5000) unless -e $file;
     return $file;
 }
 
@@ -203,6 +203,22 @@ sub load {
     die "$failures of $requests answers of $server failed\n" if $failures;
     return { rate => $requests / $seconds, p50 => $p50, p99 => $p99 };
 }
+
+# h2load: requests at a set rate, from its clock and not from the answers' coming, on so many connections:
+# { 200 => [milliseconds, sorted], 503 => [...] }.
+sub paced_load {
+    my ($self, $server, $file, %options) = @_;
+    my $log = "$self->{folder}/h2load.log";
+    unlink $log;
+    my ($code, $out, $err) = run_command('h2load', '--h1', '-t1', '-c', $options{connections}, '--rps', sprintf('%.3f', $options{rate} / $options{connections}),
+        '-D', $options{seconds} // 3, '-B', $self->url($server), '-i', $file, "--log-file=$log");
+    die "h2load failed: $out$err\n" if $code;
+    my %times;
+    push @{ $times{ $_->[1] } }, $_->[2] / 1000 for map { [split /\t/] } split /\n/, read_file($log);
+    return { map { my $status = $_; $status => [sort { $a <=> $b } @{ $times{$status} }] } keys %times };
+}
+
+sub percentile { my ($sorted, $p) = @_; return $sorted->[ min($#$sorted, int(@$sorted * $p / 100)) ] }
 
 # pgbench with the same SQL, prepared: transactions per second.
 sub pgbench {
