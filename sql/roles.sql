@@ -35,8 +35,9 @@ DROP SCHEMA IF EXISTS public RESTRICT;
 CREATE SCHEMA IF NOT EXISTS oriel AUTHORIZATION oriel_owner;
 CREATE SCHEMA IF NOT EXISTS raw AUTHORIZATION oriel_owner;
 CREATE SCHEMA IF NOT EXISTS dp AUTHORIZATION oriel_owner;
+CREATE SCHEMA IF NOT EXISTS replay AUTHORIZATION oriel_owner;
 CREATE SCHEMA IF NOT EXISTS api AUTHORIZATION oriel_owner;
-REVOKE ALL ON SCHEMA oriel, raw, dp, api FROM PUBLIC, oriel_ds;
+REVOKE ALL ON SCHEMA oriel, raw, dp, replay, api FROM PUBLIC, oriel_ds;
 GRANT USAGE ON SCHEMA api TO oriel_ds;
 
 -- Postgres gives everybody EXECUTE on each new function and USAGE of each new type. Not here.

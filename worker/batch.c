@@ -208,10 +208,13 @@ static int move_position(struct batch *b, struct session *s)
                        (const char *[]){d->source->name, number(b, b->intake->n), position});
 }
 
-/* Constraints that would wait for COMMIT are checked at once, so that the record is found that breaks one. */
+/* A replay that is just writing comes first. Constraints that would wait for COMMIT are checked at once, so that the
+ * record is found that breaks one. */
 static int begin(struct session *s)
 {
-    PGresult *r = session_script(s, doing_store, "BEGIN; SET CONSTRAINTS ALL IMMEDIATE");
+    PGresult *r = session_script(s, doing_store,
+                                 "BEGIN; SELECT pg_catalog.pg_advisory_xact_lock_shared(" LOCK_STORE "); "
+                                 "SET CONSTRAINTS ALL IMMEDIATE");
     PQclear(r);
     return r ? 0 : -1;
 }

@@ -7,6 +7,11 @@
 
 #include "worker/intake.h"
 
+/* The advisory locks of Oriel are pairs with this first number ("oril"). Whoever stores a batch shares LOCK_STORE; a
+ * replay holds it alone while it writes. LOCK_REPLAY is held by the one replay that is at work. */
+#define LOCK_STORE  "1869769068, 2"
+#define LOCK_REPLAY "1869769068, 3"
+
 /* What batches are stored with: a connection and what was prepared on it. */
 struct loader {
     struct session session;

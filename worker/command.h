@@ -51,8 +51,8 @@ struct command {
 };
 
 extern const struct command command_change, command_check, command_complete, command_contract, command_help,
-    command_init, command_prunable, command_prune, command_readers, command_rejects, command_status, command_try,
-    command_work;
+    command_init, command_prunable, command_prune, command_readers, command_rejects, command_replay, command_status,
+    command_try, command_work;
 extern const struct command *const command_table[];   /* by name; NULL-terminated */
 extern const struct command_option command_globals[]; /* those before the command; ends with one without a name */
 

@@ -4,8 +4,8 @@
 
 const struct command *const command_table[] = {
     &command_change,   &command_check, &command_complete, &command_contract, &command_help,   &command_init,
-    &command_prunable, &command_prune, &command_readers,  &command_rejects,  &command_status, &command_try,
-    &command_work,     NULL,
+    &command_prunable, &command_prune, &command_readers,  &command_rejects,  &command_replay, &command_status,
+    &command_try,      &command_work,  NULL,
 };
 
 const struct command_option command_globals[] = {

@@ -62,6 +62,7 @@ struct entity {
     const char *sha256;             /* of the file's text */
     const char *name;               /* "product" */
     const char *schema, *table;     /* "dp", "product" */
+    const char *live_schema;        /* not NULL: `schema` holds a replay's shadow; this is the live table's */
     const char *const *primary_key; /* natural key, NULL-terminated; "client" may stand in it without being a field */
     bool keyed_by_client;  /* "client" is in primary_key and no field has that name: the source's client is meant */
     const char *id;        /* column of the surrogate id that Oriel assigns; NULL when the table has none */
@@ -74,6 +75,7 @@ struct entity {
 struct entity_set {
     struct entity *list; /* so sorted that what a reference names comes before what refers to it */
     size_t n;
+    const char *ledger; /* schema of the tables reject, batch_entity and parked; NULL: "raw" */
 };
 
 /*

@@ -1,10 +1,12 @@
 #include "worker/load.h"
 
+#include "worker/ledger.h"
+
 enum { REJECTS_LARGEST = 1 << 30 };
 
-static const char rejects_copy[] = "COPY raw.reject (" REJECT_COLUMNS ") FROM STDIN";
+static const char rejects_copy[] = "COPY ${ledger}.reject (" REJECT_COLUMNS ") FROM STDIN";
 static const char tally_sql[] =
-    "UPDATE raw.batch_entity SET rejected = rejected + $3::integer, unchanged = unchanged + $4::integer\n"
+    "UPDATE ${ledger}.batch_entity SET rejected = rejected + $3::integer, unchanged = unchanged + $4::integer\n"
     "WHERE batch = $1::bigint AND entity = $2";
 
 void load_init(struct load *l, const struct entity_set *set)
@@ -90,7 +92,7 @@ static int store_tallies(struct load *l, struct session *s)
         snprintf(refused, sizeof refused, "%d", t->refused);
         snprintf(repeated, sizeof repeated, "%d", t->repeated);
         const char *const params[] = {batch, l->set->list[t->entity].file, refused, repeated};
-        if (session_run(s, "counting records", tally_sql, 4, params) < 0)
+        if (session_run(s, "counting records", ledger_sql(&l->record, l->set, tally_sql), 4, params) < 0)
             return -1;
     }
     return 0;
@@ -104,7 +106,9 @@ static int store_rejects(struct load *l, struct session *s)
                     REJECTS_LARGEST >> 20);
         return -1;
     }
-    return l->rejects.len ? session_copy(s, doing, rejects_copy, l->rejects.data, l->rejects.len) : 0;
+    return l->rejects.len
+               ? session_copy(s, doing, ledger_sql(&l->record, l->set, rejects_copy), l->rejects.data, l->rejects.len)
+               : 0;
 }
 
 int load_store(struct load *l, struct merge *m, struct session *s, bool *changed)

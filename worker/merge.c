@@ -1,5 +1,6 @@
 #include "worker/merge.h"
 
+#include "worker/ledger.h"
 #include "worker/quote.h"
 
 static const char doing_merge[] = "merging rows";
@@ -143,20 +144,25 @@ static int stage_and_merge(struct merge_entity *e, struct session *s, const stru
 }
 
 /* Rejects the one record that the last failure is about. */
-static int reject_row(struct session *s, const struct entity *e, struct lineage at, struct merge_counts *counts)
+static int reject_row(struct merge *m, struct session *s, size_t i, struct lineage at, struct merge_counts *counts)
 {
+    const struct entity *e = &m->set->list[i];
     static const char sql[] =
-        "WITH refused AS (INSERT INTO raw.reject (" REJECT_COLUMNS ")\n"
+        "WITH refused AS (INSERT INTO ${ledger}.reject (" REJECT_COLUMNS ")\n"
         "    VALUES ($1::bigint, $2, $3::text, $4, $5, NULL, 'constraint', 'reject', $6))\n"
-        "UPDATE raw.batch_entity SET rejected = rejected + 1 WHERE batch = $1::bigint AND entity = $3::text";
+        "UPDATE ${ledger}.batch_entity SET rejected = rejected + 1 WHERE batch = $1::bigint AND entity = $3::text";
     struct failure f = s->failure;
     char batch[32], line[16];
     snprintf(batch, sizeof batch, "%lld", (long long)at.batch);
     snprintf(line, sizeof line, "%d", at.line);
     counts->n[COUNT_REJECTED]++;
-    return session_run(s, "rejecting a record", sql, 6,
-                       (const char *[]){batch, line, e->file, *f.column ? f.column : NULL,
-                                        *f.constraint ? f.constraint : f.sqlstate, f.message});
+    struct arena a;
+    arena_init(&a);
+    int result = session_run(s, "rejecting a record", ledger_sql(&a, m->set, sql), 6,
+                             (const char *[]){batch, line, e->file, *f.column ? f.column : NULL,
+                                              *f.constraint ? f.constraint : f.sqlstate, f.message});
+    arena_release(&a);
+    return result;
 }
 
 static int script(struct session *s, const char *sql)
@@ -192,7 +198,7 @@ static int merge_run(struct merge *m, struct session *s, size_t i, const struct 
         return -1;
     s->failure = why;
     if (n == 1)
-        return reject_row(s, &m->set->list[i], rows->list[first].lineage, counts);
+        return reject_row(m, s, i, rows->list[first].lineage, counts);
     if (merge_run(m, s, i, rows, first, n / 2, counts) < 0)
         return -1;
     return merge_run(m, s, i, rows, first + n / 2, n - n / 2, counts);

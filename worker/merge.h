@@ -6,6 +6,7 @@
 
 #include "worker/merge_sql.h"
 #include "worker/rows.h"
+#include "worker/source.h"
 
 struct merge_entity {
     struct merge_sql sql;
@@ -16,7 +17,8 @@ struct merge_entity {
 /* The statements and staging tables of one connection and one set of entity files. */
 struct merge {
     const struct entity_set *set;
-    struct relation *relations; /* set->n of both */
+    const struct source_set *sources; /* may be NULL; see kept_read() */
+    struct relation *relations;       /* set->n of both */
     struct merge_entity *list;
 };
 

@@ -1,5 +1,6 @@
 #include "worker/merge_plan.h"
 
+#include "worker/ledger.h"
 #include "worker/quote.h"
 #include "worker/rows.h"
 
@@ -77,7 +78,7 @@ const char *merge_plan_make(struct merge_plan *p, struct arena *a, const struct 
 {
     const struct entity *e = &set->list[i];
     const char *problem = NULL;
-    *p = (struct merge_plan){.arena = a, .entity = e, .number = i};
+    *p = (struct merge_plan){.arena = a, .entity = e, .ledger = ledger_schema(set), .number = i};
     if (!relations[i].n_columns)
         return arena_printf(a, "there is no table %s.%s", e->schema, e->table);
     p->columns = arena_array(a, e->n_fields + 1, sizeof *p->columns);

@@ -25,7 +25,8 @@ struct merge_column {
 struct merge_plan {
     struct arena *arena;
     const struct entity *entity;
-    size_t number; /* of the entity file in its set: names the staging table */
+    const char *ledger; /* the set's */
+    size_t number;      /* of the entity file in its set: names the staging table */
     struct merge_column *columns;
     size_t n;
     bool referenced, refers_to_itself, parks, has_gone_at;

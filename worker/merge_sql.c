@@ -8,6 +8,7 @@
 #include "worker/merge_plan.h"
 #include "worker/quote.h"
 #include "worker/rows.h"
+#include "worker/template.h"
 
 enum { LONGEST_SQL = 1 << 20 };
 
@@ -42,14 +43,14 @@ static const char duplicates_template[] =
     "taken_out AS (\n"
     "    DELETE FROM pg_temp.${stage} s USING ranked r WHERE s.ctid = r.place AND r.rank > 1),\n"
     "refused AS (\n"
-    "    INSERT INTO raw.reject (" REJECT_COLUMNS ")\n"
+    "    INSERT INTO ${ledger}.reject (" REJECT_COLUMNS ")\n"
     "    SELECT raw_batch, raw_line, ${file}, NULL, 'primaryKey', pg_catalog.left(key, 200),\n"
     "           CASE WHEN raw_batch = winner_batch THEN 'duplicate_in_batch' ELSE 'stale' END, 'reject',\n"
     "           pg_catalog.format('record %s of batch %s has the same key, other values, and is taken instead',\n"
     "                             winner_line, winner_batch)\n"
     "    FROM ranked WHERE rank > 1 AND differs),\n"
     "counted AS (\n"
-    "    UPDATE raw.batch_entity e SET unchanged = e.unchanged + d.same, rejected = e.rejected + d.other\n"
+    "    UPDATE ${ledger}.batch_entity e SET unchanged = e.unchanged + d.same, rejected = e.rejected + d.other\n"
     "    FROM (SELECT raw_batch, pg_catalog.count(*) FILTER (WHERE NOT differs) AS same,\n"
     "                 pg_catalog.count(*) FILTER (WHERE differs) AS other\n"
     "          FROM ranked WHERE rank > 1 GROUP BY raw_batch) d\n"
@@ -83,18 +84,18 @@ static const char merge_template[] =
     "    LEFT JOIN ${table} t ON ${t_is_staged}),\n"
     "inserted AS (\n"
     "    INSERT INTO ${table} (${id}${columns}, raw_batch, raw_line)\n"
-    "    SELECT ${next_id}${j_columns}, j.raw_batch, j.raw_line FROM judged j WHERE j.outcome = 'i'\n"
+    "    SELECT ${next_id}${j_columns}, j.raw_batch, j.raw_line FROM judged j${kept} WHERE j.outcome = 'i'\n"
     "    ORDER BY j.raw_batch, j.raw_line RETURNING ${returning}),\n"
     "updated AS (\n"
     "    UPDATE ${table} t SET ${assignments}${not_gone}raw_batch = j.raw_batch, raw_line = j.raw_line\n"
     "    FROM judged j WHERE j.outcome = 'c' AND ${t_is_judged} RETURNING 1),\n"
     "refused AS (\n"
-    "    INSERT INTO raw.reject (" REJECT_COLUMNS ")\n"
+    "    INSERT INTO ${ledger}.reject (" REJECT_COLUMNS ")\n"
     "    SELECT j.raw_batch, j.raw_line, ${file}, ${order_field}, 'stale', 'reject',\n"
     "           'a newer version of this record is there already'\n"
     "    FROM judged j WHERE j.outcome = 's'${unresolved}),\n"
     "counted AS (\n"
-    "    UPDATE raw.batch_entity e SET inserted = e.inserted + d.i, updated = e.updated + d.c,\n"
+    "    UPDATE ${ledger}.batch_entity e SET inserted = e.inserted + d.i, updated = e.updated + d.c,\n"
     "           unchanged = e.unchanged + d.u, rejected = e.rejected + d.r, parked = e.parked + d.p\n"
     "    FROM (SELECT raw_batch, pg_catalog.count(*) FILTER (WHERE outcome = 'i') AS i,\n"
     "                 pg_catalog.count(*) FILTER (WHERE outcome = 'c') AS c,\n"
@@ -139,6 +140,7 @@ static const struct list {
     {"park", MISSING_PARK, " WHEN ", "(s.${stage_name} IS NOT NULL AND ${staged} IS NULL)", " OR ", " THEN 'p'", ""},
     {"t_is_staged", KEY, "", "t.${name} = ${staged}", " AND ", "", ""},
     {"t_is_judged", KEY, "", "t.${name} = j.c${number}", " AND ", "", ""},
+    {"l_is_judged", KEY, "", "l.${name} = j.c${number}", " AND ", "", ""},
     {"differs", DATA, "", "t.${name} IS DISTINCT FROM ${staged}", " OR ", "", "false"},
     {"columns", ALL, "", "${name}", ", ", "", ""},
     {"j_columns", ALL, "", "j.c${number}", ", ", "", ""},
@@ -188,7 +190,7 @@ static bool is_wanted(const struct merge_plan *p, const struct merge_column *c, 
 
 /* ---- parts that only some entities need ---- */
 
-enum condition { ALWAYS, HAS_ID, HAS_GONE_AT, IS_REFERENCED, NOT_REFERENCED, PARKS, SOME };
+enum condition { ALWAYS, LIVE, SHADOW_ID, HAS_ID, HAS_GONE_AT, IS_REFERENCED, NOT_REFERENCED, PARKS, SOME };
 
 static const struct part {
     const char *name;
@@ -200,23 +202,30 @@ static const struct part {
     {"not_gone", HAS_GONE_AT, "gone_at = NULL, "},
     {"id", HAS_ID, "${id_name}, "},
     {"next_id", HAS_ID,
-     "(SELECT e.next_id FROM oriel.entity e WHERE e.name = ${entity}) - 1\n"
-     "           + pg_catalog.row_number() OVER (ORDER BY j.raw_batch, j.raw_line), "},
+     "${kept_id}(SELECT e.next_id FROM oriel.entity e WHERE e.name = ${entity}) - 1\n"
+     "           + pg_catalog.${counted_new} OVER (ORDER BY j.raw_batch, j.raw_line)${end_kept_id}, "},
     {"advance_id", HAS_ID,
      ",\nadvanced AS (\n"
      "    UPDATE oriel.entity e SET next_id = e.next_id + d.n\n"
-     "    FROM (SELECT pg_catalog.count(*) AS n FROM judged WHERE outcome = 'i') d\n"
+     "    FROM (SELECT pg_catalog.count(*) AS n FROM judged j${kept} WHERE j.outcome = 'i'${not_kept}) d\n"
      "    WHERE e.name = ${entity} AND d.n > 0)"},
+    /* in a shadow, a row that stands in the live table has that row's id */
+    {"kept", SHADOW_ID, " LEFT JOIN ${live} l ON ${l_is_judged}"},
+    {"not_kept", SHADOW_ID, " AND l.${id_name} IS NULL"},
+    {"kept_id", SHADOW_ID, "COALESCE(l.${id_name}, "},
+    {"end_kept_id", SHADOW_ID, ")"},
+    {"counted_new", SHADOW_ID, "count(*) FILTER (WHERE l.${id_name} IS NULL)"},
+    {"counted_new", LIVE, "row_number()"},
     {"returning", NOT_REFERENCED, "1"},
     {"returning", IS_REFERENCED, "${own_client} AS client, ${own_key}::text AS key"},
     /* what others may wait for; nothing is remembered while nobody waits */
     {"remember_arrived", IS_REFERENCED,
      ",\nremembered AS (\n"
      "    INSERT INTO pg_temp.arrived (entity, client, key) SELECT ${entity}, i.client, i.key FROM inserted i\n"
-     "    WHERE EXISTS (SELECT FROM raw.parked p WHERE p.target = ${entity}))"},
+     "    WHERE EXISTS (SELECT FROM ${ledger}.parked p WHERE p.target = ${entity}))"},
     {"keep_waiting", PARKS,
      ",\nwaiting AS (\n"
-     "    INSERT INTO raw.parked (batch, line, entity, field, client, target, key)\n"
+     "    INSERT INTO ${ledger}.parked (batch, line, entity, field, client, target, key)\n"
      "    ${waits})"},
     {"take_out", SOME,
      ",\ntaken_out AS (\n"
@@ -228,6 +237,10 @@ static bool holds(const struct merge_plan *p, enum condition condition)
     switch (condition) {
     case ALWAYS:
         return true;
+    case LIVE:
+        return !p->entity->live_schema;
+    case SHADOW_ID:
+        return p->entity->live_schema && p->entity->id;
     case HAS_ID:
         return p->entity->id;
     case HAS_GONE_AT:
@@ -246,35 +259,34 @@ static bool holds(const struct merge_plan *p, enum condition condition)
 
 /* ---- texts ---- */
 
-static void put_table(struct buf *b, const struct entity *e)
+static void put_table(struct buf *b, const char *schema, const char *table)
 {
-    quote_identifier(b, e->schema);
+    quote_identifier(b, schema);
     buf_putc(b, '.');
-    quote_identifier(b, e->table);
-}
-
-static bool is(const char *name, size_t n, const char *what)
-{
-    return strlen(what) == n && memcmp(name, what, n) == 0;
+    quote_identifier(b, table);
 }
 
 /* A text of the entity. */
 static bool put_text(const struct merge_plan *p, struct buf *b, const char *name, size_t n)
 {
     const struct entity *e = p->entity;
-    if (is(name, n, "stage"))
+    if (template_is(name, n, "ledger"))
+        buf_puts(b, p->ledger);
+    else if (template_is(name, n, "stage"))
         buf_printf(b, "stage_%zu", p->number);
-    else if (is(name, n, "table"))
-        put_table(b, e);
-    else if (is(name, n, "file"))
+    else if (template_is(name, n, "table"))
+        put_table(b, e->schema, e->table);
+    else if (template_is(name, n, "live"))
+        put_table(b, e->live_schema, e->table);
+    else if (template_is(name, n, "file"))
         quote_string(b, e->file);
-    else if (is(name, n, "entity"))
+    else if (template_is(name, n, "entity"))
         quote_string(b, e->name);
-    else if (is(name, n, "id_name"))
+    else if (template_is(name, n, "id_name"))
         quote_identifier(b, e->id);
-    else if (is(name, n, "own_client"))
+    else if (template_is(name, n, "own_client"))
         buf_puts(b, e->keyed_by_client ? "client" : "''");
-    else if (is(name, n, "own_key"))
+    else if (template_is(name, n, "own_key"))
         quote_identifier(b, entity_key_field(e)->name);
     else
         return false;
@@ -287,40 +299,40 @@ static bool put_reference_text(const struct merge_plan *p, const struct merge_co
 {
     const struct entity *target = c->target;
     bool client = target->keyed_by_client;
-    if (is(name, n, "target"))
+    if (template_is(name, n, "target"))
         quote_string(b, target->name);
-    else if (is(name, n, "target_table"))
-        put_table(b, target);
-    else if (is(name, n, "target_key"))
+    else if (template_is(name, n, "target_table"))
+        put_table(b, target->schema, target->table);
+    else if (template_is(name, n, "target_key"))
         buf_puts(b, c->target_key);
-    else if (is(name, n, "target_client"))
+    else if (template_is(name, n, "target_client"))
         buf_puts(b, client ? "j.raw_client" : "''");
-    else if (is(name, n, "same_client") && client)
+    else if (template_is(name, n, "same_client") && client)
         buf_printf(b, " AND r%td.client = s.raw_client", c - p->columns);
-    else if (is(name, n, "is_staged"))
+    else if (template_is(name, n, "is_staged"))
         buf_printf(b, "(%s%s) IN (SELECT %s%s FROM pg_temp.stage_%zu)", client ? "s.raw_client, s." : "s.",
                    c->stage_name, client ? "raw_client, " : "", c->target_key, p->number);
-    else if (is(name, n, "missing_action"))
+    else if (template_is(name, n, "missing_action"))
         buf_puts(b, c->field->on_missing == ACTION_NULL ? "'null'" : "'reject'");
     else
-        return is(name, n, "same_client");
+        return template_is(name, n, "same_client");
     return true;
 }
 
 static bool put_column_text(const struct merge_plan *p, const struct merge_column *c, struct buf *b, const char *name,
                             size_t n)
 {
-    if (is(name, n, "name"))
+    if (template_is(name, n, "name"))
         buf_puts(b, c->name);
-    else if (is(name, n, "stage_name"))
+    else if (template_is(name, n, "stage_name"))
         buf_puts(b, c->stage_name);
-    else if (is(name, n, "type"))
+    else if (template_is(name, n, "type"))
         buf_puts(b, c->type);
-    else if (is(name, n, "staged"))
+    else if (template_is(name, n, "staged"))
         buf_puts(b, c->staged);
-    else if (is(name, n, "number"))
+    else if (template_is(name, n, "number"))
         buf_printf(b, "%td", c - p->columns);
-    else if (is(name, n, "field"))
+    else if (template_is(name, n, "field"))
         quote_string(b, c->field->name);
     else
         return c->target && put_reference_text(p, c, b, name, n);
@@ -332,7 +344,7 @@ static void expand(const struct merge_plan *p, const struct merge_column *c, str
 static bool put_list(const struct merge_plan *p, struct buf *b, const char *name, size_t n)
 {
     for (const struct list *l = lists; l < lists + ARRAY_SIZE(lists); l++) {
-        if (!is(name, n, l->name))
+        if (!template_is(name, n, l->name))
             continue;
         bool any = false;
         for (size_t i = 0; i < p->n; i++) {
@@ -352,7 +364,7 @@ static bool put_part(const struct merge_plan *p, struct buf *b, const char *name
 {
     bool known = false;
     for (const struct part *part = parts; part < parts + ARRAY_SIZE(parts); part++) {
-        if (!is(name, n, part->name))
+        if (!template_is(name, n, part->name))
             continue;
         known = true;
         if (holds(p, part->condition))
@@ -361,18 +373,22 @@ static bool put_part(const struct merge_plan *p, struct buf *b, const char *name
     return known;
 }
 
-/* Appends the template with its ${…} filled in. A name that is nowhere is a mistake in this file: the text fails. */
+/* Where a name is looked up: in a plan, and for a list's item in one of its columns (else NULL). */
+struct scope {
+    const struct merge_plan *plan;
+    const struct merge_column *column;
+};
+
+static bool put_name(const void *context, struct buf *b, const char *name, size_t n)
+{
+    const struct scope *s = context;
+    return (s->column && put_column_text(s->plan, s->column, b, name, n)) || put_text(s->plan, b, name, n) ||
+           put_list(s->plan, b, name, n) || put_part(s->plan, b, name, n);
+}
+
 static void expand(const struct merge_plan *p, const struct merge_column *c, struct buf *b, const char *template)
 {
-    for (const char *open; (open = strstr(template, "${")); template = strchr(open, '}') + 1) {
-        const char *name = open + 2;
-        size_t n = (size_t)(strchr(open, '}') - name);
-        buf_put(b, template, (size_t)(open - template));
-        if (!(c && put_column_text(p, c, b, name, n)) && !put_text(p, b, name, n) && !put_list(p, b, name, n) &&
-            !put_part(p, b, name, n))
-            b->failed = true;
-    }
-    buf_puts(b, template);
+    template_expand(b, template, put_name, &(struct scope){p, c});
 }
 
 static const char *statement(const struct merge_plan *p, const char *template)

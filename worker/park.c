@@ -1,5 +1,8 @@
 #include "worker/park.h"
 
+#include "worker/kept.h"
+#include "worker/ledger.h"
+
 static const char doing_wake[] = "taking up parked records";
 
 /* So many bytes of cleaned rows are merged at once: records may be taken up in any number. */
@@ -9,22 +12,23 @@ enum { AT_ONCE = 32 << 20 };
 static const char wake_sql[] =
     "WITH came AS (DELETE FROM pg_temp.arrived RETURNING entity, client, key),\n"
     "resolved AS (\n"
-    "    DELETE FROM raw.parked p USING came c\n"
+    "    DELETE FROM ${ledger}.parked p USING came c\n"
     "    WHERE p.target = c.entity AND p.client = c.client AND p.key = c.key AND p.entity = ANY ($1::text[])\n"
     "    RETURNING p.batch, p.line, p.entity)\n"
     "INSERT INTO pg_temp.woken (batch, line, entity) SELECT DISTINCT batch, line, entity FROM resolved";
 /* A record that refers to several waits for all of them. */
 static const char wait_on_sql[] =
     "DELETE FROM pg_temp.woken w WHERE EXISTS (\n"
-    "    SELECT FROM raw.parked p WHERE p.batch = w.batch AND p.line = w.line AND p.entity = w.entity)";
+    "    SELECT FROM ${ledger}.parked p WHERE p.batch = w.batch AND p.line = w.line AND p.entity = w.entity)";
 /* Today's reasons take the place of those that were found when the record came. */
-static const char forget_sql[] = "DELETE FROM raw.reject r USING pg_temp.woken w WHERE r.batch = w.batch AND r.line = "
-                                 "w.line AND r.entity = w.entity";
+static const char forget_sql[] =
+    "DELETE FROM ${ledger}.reject r USING pg_temp.woken w WHERE r.batch = w.batch AND r.line = "
+    "w.line AND r.entity = w.entity";
 static const char count_sql[] =
-    "UPDATE raw.batch_entity e SET parked = e.parked - d.n\n"
+    "UPDATE ${ledger}.batch_entity e SET parked = e.parked - d.n\n"
     "FROM (SELECT batch, entity, pg_catalog.count(*) AS n FROM pg_temp.woken GROUP BY batch, entity) d\n"
     "WHERE e.batch = d.batch AND e.entity = d.entity";
-static const char batches_sql[] = "SELECT b.id, b.client, b.format::text, b.header\n"
+static const char batches_sql[] = "SELECT " KEPT_COLUMNS "\n"
                                   "FROM raw.batch b WHERE b.id IN (SELECT w.batch FROM pg_temp.woken w) ORDER BY b.id";
 /* unnest reads the array once; a subscript per record would read it once per record. */
 static const char records_sql[] =
@@ -44,9 +48,10 @@ static const char *usable_files(const struct merge *m, struct arena *a)
 }
 
 /* How many records wake up now; -1 on failure. */
-static long long wake(struct session *s, const char *files)
+static long long wake(const struct merge *m, struct session *s, struct arena *a, const char *files)
 {
-    if (session_run(s, doing_wake, wake_sql, 1, &files) < 0 || session_run(s, doing_wake, wait_on_sql, 0, NULL) < 0)
+    if (session_run(s, doing_wake, ledger_sql(a, m->set, wake_sql), 1, &files) < 0 ||
+        session_run(s, doing_wake, ledger_sql(a, m->set, wait_on_sql), 0, NULL) < 0)
         return -1;
     PGresult *r = session_query(s, doing_wake, "SELECT pg_catalog.count(*) FROM pg_temp.woken", 0, NULL);
     long long n = r ? session_integer(r, 0, 0) : -1;
@@ -54,40 +59,9 @@ static long long wake(struct session *s, const char *files)
     return n;
 }
 
-static uint32_t network_integer(const char *p)
-{
-    const unsigned char *b = (const unsigned char *)p;
-    return (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
-}
-
 static size_t entity_index(const struct entity_set *set, const char *file)
 {
     return (size_t)(entity_find(set, file) - set->list); /* woken holds known files only */
-}
-
-struct kept {
-    int64_t id;
-    const char *client;
-    struct format format;
-    const struct header *header;
-};
-
-static int read_kept(struct kept *k, struct arena *a, struct session *s, const PGresult *r, int row)
-{
-    *k = (struct kept){.id = session_integer(r, row, 0), .client = PQgetvalue(r, row, 1)};
-    bool ok = format_parse(&k->format, a, PQgetvalue(r, row, 2)) == 0;
-    if (ok && !PQgetisnull(r, row, 3)) {
-        size_t n;
-        unsigned char *bytes = PQunescapeBytea((const unsigned char *)PQgetvalue(r, row, 3), &n);
-        if (bytes)
-            arena_hook(a, PQfreemem, bytes);
-        k->header = bytes ? reader_parse_header(&k->format, (const char *)bytes, n, a) : NULL;
-        ok = k->header;
-    }
-    if (!ok)
-        failure_set(&s->failure, "XX001", doing_wake, "format or header of raw batch %lld cannot be read",
-                    (long long)k->id);
-    return ok ? 0 : -1;
 }
 
 /* Cleans the woken records of one raw batch anew. */
@@ -102,7 +76,7 @@ static int take_up_batch(const struct kept *k, struct load *l, struct merge *m, 
         struct record record = {0};
         load_next_record(l);
         reader_parse(&k->format, k->header, PQgetvalue(r, row, 2), (size_t)PQgetlength(r, row, 2), &l->record, &record);
-        struct lineage at = {.batch = k->id, .line = (int)network_integer(PQgetvalue(r, row, 0))};
+        struct lineage at = {.batch = k->id, .line = (int)kept_integer(r, row, 0)};
         load_record(l, entity_index(l->set, PQgetvalue(r, row, 1)), &record, at, k->client);
     }
     PQclear(r);
@@ -121,10 +95,10 @@ static int script(struct session *s, const char *sql)
 static const char look_up[] = "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off";
 static const char hash[] = "SET LOCAL enable_hashjoin = on";
 
-static int take_up_woken(struct load *l, struct merge *m, struct session *s, bool *changed)
+static int take_up_woken(struct load *l, struct merge *m, struct session *s, struct arena *texts, bool *changed)
 {
-    if (session_run(s, doing_wake, forget_sql, 0, NULL) < 0 || session_run(s, doing_wake, count_sql, 0, NULL) < 0 ||
-        script(s, hash) < 0)
+    if (session_run(s, doing_wake, ledger_sql(texts, m->set, forget_sql), 0, NULL) < 0 ||
+        session_run(s, doing_wake, ledger_sql(texts, m->set, count_sql), 0, NULL) < 0 || script(s, hash) < 0)
         return -1;
     PGresult *batches = session_query(s, doing_wake, batches_sql, 0, NULL);
     if (!batches)
@@ -134,7 +108,7 @@ static int take_up_woken(struct load *l, struct merge *m, struct session *s, boo
         struct arena a;
         struct kept kept;
         arena_init(&a);
-        result = read_kept(&kept, &a, s, batches, row);
+        result = kept_read(&kept, &a, s, batches, row, m->sources);
         if (result == 0)
             result = take_up_batch(&kept, l, m, s, changed);
         arena_release(&a);
@@ -150,8 +124,8 @@ int park_take_up(struct load *l, struct merge *m, struct session *s, bool *chang
     const char *files = usable_files(m, &a);
     long long woken;
     int result = 0;
-    while (result == 0 && (result = script(s, look_up)) == 0 && (woken = wake(s, files)) != 0) {
-        result = woken < 0 ? -1 : take_up_woken(l, m, s, changed);
+    while (result == 0 && (result = script(s, look_up)) == 0 && (woken = wake(m, s, &a, files)) != 0) {
+        result = woken < 0 ? -1 : take_up_woken(l, m, s, &a, changed);
         if (result == 0)
             result = session_run(s, doing_wake, "DELETE FROM pg_temp.woken", 0, NULL);
     }

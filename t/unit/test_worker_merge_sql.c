@@ -36,7 +36,7 @@ static struct relation_column tree_columns[] = {
     {.name = "id", .type = "bigint"}, {.name = "code", .type = "text"}, {.name = "parent", .type = "bigint"}};
 
 static struct entity entities[3];
-static const struct entity_set set = {entities, 3};
+static const struct entity_set set = {.list = entities, .n = 3};
 static struct relation relations[] = {{"dp", "vendor", vendor_columns, ARRAY_SIZE(vendor_columns), NULL},
                                       {"dp", "product", product_columns, ARRAY_SIZE(product_columns), NULL},
                                       {"dp", "tree", tree_columns, ARRAY_SIZE(tree_columns), NULL}};

@@ -8,7 +8,7 @@
 #include "worker/source.h"
 
 static struct entity list[] = {{.file = "vendor", .name = "vendor"}, {.file = "product", .name = "product"}};
-static const struct entity_set entities = {list, 2};
+static const struct entity_set entities = {.list = list, .n = 2};
 static const struct settings settings = {.drop = "/drop"};
 
 static struct buf told;

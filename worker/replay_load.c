@@ -1,0 +1,162 @@
+/* Loading what is kept into the shadows: the same as loading a delivery, but that the records come from raw. */
+#include "worker/kept.h"
+#include "worker/park.h"
+#include "worker/replay.h"
+
+static const char doing_load[] = "loading a kept batch anew";
+
+enum { MOST_TRIES = 20 }; /* of a batch that loses a deadlock against the live worker */
+
+static const char next_sql[] = "SELECT " KEPT_COLUMNS ", b.stored, b.n_records, b.entities::pg_catalog.text\n"
+                               "FROM raw.batch b WHERE b.stored > $1::bigint ORDER BY b.stored LIMIT 1";
+enum { COLUMN_SOURCE = 4, COLUMN_STORED, COLUMN_RECORDS, COLUMN_ENTITIES };
+/* unnest reads the array once; a subscript per record would read it once per record. */
+static const char records_sql[] =
+    "SELECT r.line::pg_catalog.int4, r.bytes\n"
+    "FROM raw.batch b CROSS JOIN LATERAL pg_catalog.unnest(b.records) WITH ORDINALITY AS r (bytes, line)\n"
+    "WHERE b.id = $1::bigint ORDER BY r.line";
+static const char count_sql[] = "INSERT INTO replay.batch_entity (batch, entity)\n"
+                                "SELECT $1::bigint, e FROM pg_catalog.unnest($2::text[]) e";
+static const char sum_sql[] = "SELECT pg_catalog.count(*) FROM replay.batch_entity WHERE batch = $1::bigint\n"
+                              "AND inserted + updated + unchanged + rejected + parked <> $2::bigint";
+static const char progress_sql[] = "UPDATE oriel.replay SET stored = $1::bigint, batches = batches + 1,\n"
+                                   "       records = records + $2::bigint, updated_at = pg_catalog.now()";
+
+/* A kept batch in hand. */
+struct round {
+    struct replay *replay;
+    struct arena arena;
+    PGresult *batch;
+    struct kept kept;
+    bool *fed; /* per entity file: whether it cleans this batch */
+};
+
+/* The entity files that the source names today; of a source that is gone, those that cleaned the batch when it came. */
+static int find_fed(struct round *k)
+{
+    const struct replay *r = k->replay;
+    const char *name = PQgetvalue(k->batch, 0, COLUMN_SOURCE), *text = PQgetvalue(k->batch, 0, COLUMN_ENTITIES);
+    k->fed = arena_array(&k->arena, r->set.n, sizeof *k->fed);
+    for (const struct source *s = r->domain->sources.list; s < r->domain->sources.list + r->domain->sources.n; s++) {
+        if (strcmp(s->name, name) != 0)
+            continue;
+        for (size_t i = 0; i < s->n_entities; i++) {
+            size_t at = (size_t)(s->entities[i] - r->domain->entities.list);
+            k->fed[at] = r->chosen[at];
+        }
+        return 0;
+    }
+    const struct cfg *files = cfg_parse(&k->arena, "raw.batch.entities", text, strlen(text));
+    for (size_t i = 0; files && i < r->set.n; i++)
+        k->fed[i] = r->chosen[i] && cfg_get(files, r->set.list[i].file)->present;
+    return files ? 0 : -1;
+}
+
+static int clean_records(struct round *k, struct session *s)
+{
+    struct load *l = &k->replay->load;
+    const struct parameter id = {.value = PQgetvalue(k->batch, 0, 0)};
+    PGresult *r = session_query_binary(s, doing_load, records_sql, 1, &id, true);
+    if (!r)
+        return -1;
+    for (int row = 0; row < PQntuples(r); row++) {
+        struct record record = {0};
+        struct lineage at = {.batch = k->kept.id, .line = (int)kept_integer(r, row, 0)};
+        load_next_record(l);
+        reader_parse(&k->kept.format, k->kept.header, PQgetvalue(r, row, 1), (size_t)PQgetlength(r, row, 1), &l->record,
+                     &record);
+        for (size_t i = 0; i < l->set->n; i++)
+            if (k->fed[i])
+                load_record(l, i, &record, at, k->kept.client);
+    }
+    PQclear(r);
+    return 0;
+}
+
+static const char *fed_files(struct round *k)
+{
+    const struct entity_set *set = &k->replay->set;
+    const char **files = arena_array(&k->arena, set->n, sizeof *files);
+    size_t n = 0;
+    for (size_t i = 0; i < set->n; i++)
+        if (k->fed[i])
+            files[n++] = set->list[i].file;
+    return session_array(&k->arena, files, n);
+}
+
+static int check_sums(struct round *k, struct session *s)
+{
+    const char *const params[] = {PQgetvalue(k->batch, 0, 0), PQgetvalue(k->batch, 0, COLUMN_RECORDS)};
+    PGresult *r = session_query(s, doing_load, sum_sql, 2, params);
+    bool good = r && session_integer(r, 0, 0) == 0;
+    if (r && !good)
+        failure_set(&s->failure, "XX000", doing_load, "the counts of raw batch %s do not add up", params[0]);
+    PQclear(r);
+    return good ? 0 : -1;
+}
+
+static int store(struct round *k, struct session *s)
+{
+    struct replay *r = k->replay;
+    struct merge *m = &r->shadow.merge;
+    const char *const count[] = {PQgetvalue(k->batch, 0, 0), fed_files(k)};
+    const char *const progress[] = {PQgetvalue(k->batch, 0, COLUMN_STORED), PQgetvalue(k->batch, 0, COLUMN_RECORDS)};
+    PGresult *began = session_script(s, doing_load, "BEGIN; SET CONSTRAINTS ALL IMMEDIATE");
+    PQclear(began);
+    return !began || clean_records(k, s) < 0 || session_run(s, doing_load, count_sql, 2, count) < 0 ||
+                   load_store(&r->load, m, s, r->shadow.changed) < 0 ||
+                   park_take_up(&r->load, m, s, r->shadow.changed) < 0 || check_sums(k, s) < 0 ||
+                   session_run(s, doing_load, progress_sql, 2, progress) < 0 ||
+                   session_run(s, doing_load, "COMMIT", 0, NULL) < 0
+               ? -1
+               : 0;
+}
+
+/* Ids are given by the live worker too, so one of us may have to wait for the other in a circle. */
+static int store_or_try_again(struct round *k)
+{
+    struct replay *r = k->replay;
+    struct session *s = &r->shadow.session;
+    for (int tries = 1;; tries++) {
+        int result = store(k, s);
+        merge_transaction_ended(&r->shadow.merge);
+        if (result == 0)
+            return 0;
+        struct failure why = s->failure;
+        load_reset(&r->load);
+        if (PQstatus(s->c) == CONNECTION_OK)
+            PQclear(session_script(s, doing_load, "ROLLBACK"));
+        s->failure = why;
+        if (strncmp(why.sqlstate, "40", 2) != 0 || tries == MOST_TRIES)
+            return replay_tell(s);
+    }
+}
+
+static int load_batch(struct round *k)
+{
+    struct replay *r = k->replay;
+    struct session *s = &r->shadow.session;
+    if (kept_read(&k->kept, &k->arena, s, k->batch, 0, &r->domain->sources) < 0)
+        return replay_tell(s);
+    if (find_fed(k) < 0 || store_or_try_again(k) < 0)
+        return -1;
+    r->stored = session_integer(k->batch, 0, COLUMN_STORED);
+    r->done += session_integer(k->batch, 0, COLUMN_RECORDS);
+    return 1;
+}
+
+int replay_load_next(struct replay *r)
+{
+    struct round k = {.replay = r};
+    struct session *s = &r->shadow.session;
+    char stored[32];
+    snprintf(stored, sizeof stored, "%lld", r->stored);
+    k.batch = session_query(s, doing_load, next_sql, 1, (const char *[]){stored});
+    if (!k.batch)
+        return replay_tell(s);
+    arena_init(&k.arena);
+    int result = PQntuples(k.batch) ? load_batch(&k) : 0;
+    arena_release(&k.arena);
+    PQclear(k.batch);
+    return result;
+}
