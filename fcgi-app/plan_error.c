@@ -28,6 +28,7 @@ static const struct {
     {"PGRST127", 400}, /* aggregates in a spread */
     {"PGRST200", 400}, /* no such relationship */
     {"PGRST201", 300}, /* several such relationships */
+    {"PGRST202", 404}, /* functions, of which there are none */
     {"PGRST205", 404}, /* no such entity */
     {"PGRST300", 500}, /* a token, and no key to check it with */
     {"PGRST301", 401}, /* a token that cannot be decoded */

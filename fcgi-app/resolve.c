@@ -41,8 +41,8 @@ static bool resolve_embed_condition(const struct ast *level, struct ast_conditio
         f->field.n_steps ||(strcmp(f->value, "NULL") != 0 && strcmp(f->value, "NOT NULL") != 0))
         return false;
     c->embed = ast_find_embed(level, f->field.name);
-    if (!c->embed || (strcmp(ast_embed_key(c->embed), f->field.name) != 0 &&
-                      contract_find_column(level->contract, f->field.name)))
+    if (!c->embed ||
+        (strcmp(ast_embed_key(c->embed), f->field.name) != 0 && contract_find_column(level->contract, f->field.name)))
         return false;
     c->kind = CONDITION_EMBED;
     c->negated ^= strcmp(f->value, "NULL") == 0;

@@ -84,6 +84,15 @@ static int fail_path(const struct lookup *l, const char *details, const char *hi
                      hint ? hint : "Contracts are served at /v<N>/<entity>, and described at /.");
 }
 
+/* What PostgREST serves at /rpc/<name>. */
+static int fail_function(const struct lookup *l, const char *version, const char *name)
+{
+    return plan_fail(l->error, "PGRST202",
+                     arena_printf(l->a, "Could not find the function %s%s%s in the schema cache", version,
+                                  *version ? "." : "", plan_error_text(l->a, name, false)),
+                     "Contracts are served; functions are not.", NULL);
+}
+
 static int find_entity(const struct lookup *l, const char *entity, int version, struct route *route)
 {
     route->target = find(l->api, entity, version);
@@ -142,12 +151,12 @@ static int take_profile(const struct lookup *l, const char *profile, struct rout
     return 0;
 }
 
-/* /<entity>, with the version in Accept-Profile. A browser's preflight does not carry that header: OPTIONS does
- * without. */
+/* /<entity>, with the version in Accept-Profile. A browser's preflight does not carry that header, and a client that
+ * writes sends Content-Profile instead: only GET and HEAD need it. */
 static int find_by_profile(const struct lookup *l, const char *entity, const struct request *r, struct route *route)
 {
     const char *profile = r->accept_profile;
-    if (!*profile && strcmp(r->method, "OPTIONS") == 0)
+    if (!*profile && strcmp(r->method, "GET") != 0 && strcmp(r->method, "HEAD") != 0)
         return find_in_any_version(l, entity, route);
     if (!*profile)
         return fail_path(l, "The path names no version, and there is no Accept-Profile header.",
@@ -182,10 +191,13 @@ int route_find(struct route *route, struct arena *a, const struct api *api, cons
     *route = (struct route){0};
     if (n == named || (n == named + 1 && !segments[named].n))
         return find_document(&l, version, r, route);
-    if (n > named + 1 + (version != 0))
-        return fail_path(&l, NULL, NULL);
     const char *entity = url_decode(a, segments[named].s, segments[named].n, false);
-    if (!entity || !*entity)
+    if (!entity || !*entity || n > named + 2)
+        return fail_path(&l, NULL, NULL);
+    const char *below = n == named + 2 ? url_decode(a, segments[named + 1].s, segments[named + 1].n, false) : NULL;
+    if (below && strcmp(entity, "rpc") == 0 && !find(api, entity, version))
+        return fail_function(&l, version ? arena_memdup(a, segments[0].s, segments[0].n) : r->accept_profile, below);
+    if (n > named + 1 + (version != 0))
         return fail_path(&l, NULL, NULL);
     if (!version)
         return find_by_profile(&l, entity, r, route);
@@ -193,7 +205,7 @@ int route_find(struct route *route, struct arena *a, const struct api *api, cons
         return -1;
     if (n == named + 1)
         return 0;
-    route->key = url_decode(a, segments[2].s, segments[2].n, false);
+    route->key = below;
     if (!route->key || !*route->key)
         return fail_path(&l, NULL, NULL);
     if (!*route->target->contract->key)

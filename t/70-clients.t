@@ -2,6 +2,7 @@
 # ask and what they must get. The packages are kept in the build folder from one run to the next.
 use strict;
 use warnings;
+use JSON::PP ();
 use Oriel::Stack;
 use Oriel::Test;
 use POSIX ();
@@ -47,12 +48,13 @@ CREATE VIEW api.v_books_v2 AS SELECT b.id, b.title AS name FROM dp.book b;
 COMMENT ON VIEW api.v_books_v2 IS E'Books.\n@primaryKey id';
 CREATE VIEW api.v_places_v1 AS SELECT p.country, p.number, p.name FROM dp.place p;
 COMMENT ON VIEW api.v_places_v1 IS E'Places.\n@primaryKey country, number';
-CREATE VIEW api.v_naps_v1 AS SELECT b.id, pg_catalog.pg_sleep(0.5)::text AS nap FROM dp.book b;
-COMMENT ON VIEW api.v_naps_v1 IS E'Half a second a row.\n@primaryKey id';
+CREATE VIEW api.v_naps_v1 AS SELECT b.id, pg_catalog.pg_sleep(60)::text AS nap FROM dp.book b;
+COMMENT ON VIEW api.v_naps_v1 IS E'A minute a row.\n@primaryKey id';
 GRANT SELECT ON api.v_authors_v1, api.v_books_v1, api.v_books_v2, api.v_places_v1, api.v_naps_v1 TO oriel_ds;
 END
 my $s = Oriel::Stack->new(
     domain => { 'sql/changes/0001-books/expand.sql' => $expand },
+    settings => { responder => { statementTimeout => '300s' } },
     start  => [qw(responders nginx)],
     tcp    => 1,
 );
@@ -60,12 +62,12 @@ wait_until { ($s->get('/v1/books/1')->{status}) == 200 } 'the responders to be r
 
 # Runs a script; with `meanwhile`, that is done once the script runs. Its tests become this file's.
 sub run_client {
-    my ($script, $part, $meanwhile) = @_;
+    my ($script, $arguments, $meanwhile) = @_;
     my $pid = open(my $tap, '-|') // die "fork: $!";
     if (!$pid) {
         @ENV{qw(BASE CLIENTS)} = ("http://$s->{tcp}", $clients);
         open STDERR, '>&', \*STDOUT;
-        { no warnings 'exec'; exec 'node', "t/clients/$script.cjs", $part // () }
+        { no warnings 'exec'; exec 'node', "t/clients/$script.cjs", @{ $arguments // [] } }
         POSIX::_exit(127);
     }
     $meanwhile->() if $meanwhile;
@@ -81,17 +83,38 @@ sub run_client {
     ok($n && $n == $planned, "and ran all that it has ($n)");
 }
 
-subtest '@supabase/postgrest-js'         => sub { run_client('postgrest-js', 'reading') };
-subtest '@raphiniert/ra-data-postgrest'  => sub { run_client('ra-data-postgrest') };
-subtest 'postgrest-js: a client gives up' => sub { run_client('postgrest-js', 'aborting') };
-subtest 'postgrest-js: 503 and again'    => sub {
-    is($s->stop('responders'), 0, 'the responders are taken away');
-    my $refused = sub { () = read_file("$s->{folder}/nginx/access.log") =~ /" 503 /g };
-    run_client('postgrest-js', 'retrying', sub {
-        wait_until { $refused->() >= 2 } 'the client to be refused twice';
-        $s->start('responders');
+# Types (t/47-openapi.t) and what runs are of one version.
+my @versions = map { JSON::PP->new->decode(read_file("t/$_/package-lock.json"))->{packages}{'node_modules/@supabase/postgrest-js'}{version} } qw(clients openapi);
+is($versions[0], $versions[1], "both tests have one version of postgrest-js ($versions[0])");
+
+subtest '@supabase/postgrest-js' => sub {
+    run_client('postgrest-js', ['reading']);
+    my $asking = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%v_naps_v1%' AND usename = 'oriel_ds'";
+    ok(eval { wait_until { !$s->sql($asking) } 'the queries that nobody waits for to be cancelled'; 1 }, 'what a client gave up is not asked for on') or diag $@;
+};
+subtest '@raphiniert/ra-data-postgrest' => sub { run_client('ra-data-postgrest') };
+
+# Lets the client run until it was refused twice, and brings back then what was taken away.
+my $refused = sub { () = read_file("$s->{folder}/nginx/access.log") =~ /" 503 /g };
+sub retrying {
+    my ($code, $bring_back) = @_;
+    my $before = $refused->();
+    run_client('postgrest-js', ['retrying', $code], sub {
+        wait_until { $refused->() >= $before + 2 } 'the client to be refused twice';
+        $bring_back->();
     });
+}
+subtest 'postgrest-js: the database goes away and comes back' => sub {
+    is($s->{db}->stop, 0, 'the database is taken away');
+    wait_until { ($s->get('/v1/books')->{json} // {})->{code} =~ /^PGRST00/ } 'the responders to know';
+    my $code = $s->get('/v1/books')->{json}{code};
+    retrying($code, sub { $s->{db}->start });
+};
+subtest 'postgrest-js: the responders go away and come back' => sub {
+    is($s->stop('responders'), 0, 'the responders are taken away');
+    retrying('ORIEL153', sub { $s->start('responders') });
 };
 
-$s->finish(qr/\[crit\].*connect\(\) to unix:/);
+$s->finish(qr/\[crit\].*connect\(\)[ ]to[ ]unix:|canceling[ ]statement[ ]due[ ]to[ ]user[ ]request|terminating[ ]connection[ ]due[ ]to[ ]administrator[ ]command
+    |the[ ]database[ ]system[ ]is[ ](?:shutting[ ]down|starting[ ]up)|connection[ ]to[ ]client[ ]lost|[Cc]onnecting[ ]again|cannot[ ]connect/x);
 done_testing;

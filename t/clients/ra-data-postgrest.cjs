@@ -1,7 +1,7 @@
 // @raphiniert/ra-data-postgrest, unmodified: all that its data provider for react-admin reads, and what it is told when it
 // writes.
 'use strict';
-const { base, load, expect, end } = require('./tap.cjs');
+const { base, load, say, expect, end } = require('./tap.cjs');
 const provider = load('@raphiniert/ra-data-postgrest').default;
 
 // As react-admin's fetchJson: the body as JSON, and an error for every status outside of 2xx.
@@ -20,6 +20,8 @@ const settings = {
     schema: () => '',
 };
 const v1 = provider({ ...settings, apiUrl: `${base}/v1` });
+const missed = new Set(Object.keys(v1)); // methods that nothing here calls
+for (const [name, method] of Object.entries(v1)) v1[name] = (...rest) => { missed.delete(name); return method(...rest); };
 const by_profile = provider({ ...settings, apiUrl: base, schema: () => 'v2' });
 const page = { page: 1, perPage: 2 };
 const list = (filter, more) => v1.getList('books', { pagination: { page: 1, perPage: 10 }, sort: { field: 'id', order: 'ASC' }, filter, ...more });
@@ -46,6 +48,17 @@ async function reading() {
     await expect('getOne', v1.getOne('books', { id: 2 }), { data: { id: 2, title: 'Steel' } });
     await expect('getOne of none', refused(v1.getOne('books', { id: 9 })), { status: 406, code: 'PGRST116' });
     await expect('getMany', ids(v1.getMany('books', { ids: [4, 1] })), [1, 4]);
+    await expect('getMany of none', v1.getMany('books', { ids: [] }), { data: [] });
+    await expect('the second page', list({}, { pagination: { page: 2, perPage: 3 } }), { data: [{ id: 4 }], total: 4 });
+    await expect('a page past the end', refused(list({}, { pagination: { page: 9, perPage: 3 } })), { status: 416, code: 'PGRST103' });
+    await expect('sorted, nulls last', ids(list({}, { sort: { field: 'price', order: 'DESC' }, meta: { nullslast: true } })), [2, 1, 4, 3]);
+    await expect('sorted, nulls first', ids(list({}, { sort: { field: 'price', order: 'ASC' }, meta: { nullsfirst: true } })), [3, 4, 1, 2]);
+    await expect('a filter of what is embedded', list({ 'authors.name@eq': 'Ben' }, { meta: { embed: ['authors'], columns: ['id', 'authors!inner(name)'] } }), { data: [{ id: 3, authors: { name: 'Ben' } }], total: 1 });
+    await expect('several embeds, to one and to many', v1.getOne('authors', { id: 1, meta: { embed: ['books'] } }), { data: { id: 1, books: [{ id: 1 }, { id: 2 }] } });
+    await expect('prefetch of a list', list({ id: 1 }, { meta: { prefetch: ['authors'] } }), { meta: { prefetched: { authors: [{ id: 1, name: 'Ada' }] } } });
+    await expect('getManyReference, filtered', v1.getManyReference('books', { target: 'author_id', id: 1, pagination: page, sort: { field: 'id', order: 'ASC' }, filter: { 'price@gt': 15 } }),
+        { data: [{ id: 2 }], total: 1 });
+    await expect('a column that is not there', refused(list({ titel: 'x' })), { status: 400, code: '42703' });
     await expect('getMany of one', ids(v1.getMany('books', { ids: [2] })), [2]);
     await expect('getManyReference', v1.getManyReference('books', { target: 'author_id', id: 1, pagination: page, sort: { field: 'id', order: 'DESC' }, filter: {} }),
         { data: [{ id: 2 }, { id: 1 }], total: 2 });
@@ -72,4 +85,8 @@ async function not_served() {
     await expect('not served: deleteMany', refused(v1.deleteMany('books', { ids: [1] })), { status: 405, code: 'PGRST117' });
 }
 
-reading().then(not_served).then(end);
+function completeness() {
+    say(!missed.size, 'each method of the provider was called', [...missed].join(' '));
+}
+
+reading().then(not_served).then(completeness).then(end);

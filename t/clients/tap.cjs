@@ -31,8 +31,23 @@ function part(got, expected) {
     return Object.fromEntries(Object.keys(expected).map((key) => [key, part(got[key], expected[key])]));
 }
 
+// Notes which methods of a class are called; the list of those that were not is what it returns later.
+function watch(name, prototype) {
+    const missed = new Set();
+    for (const key of Object.getOwnPropertyNames(prototype)) {
+        const { value } = Object.getOwnPropertyDescriptor(prototype, key);
+        if (key === 'constructor' || typeof value !== 'function') continue;
+        missed.add(`${name}.${key}`);
+        prototype[key] = function (...rest) {
+            missed.delete(`${name}.${key}`);
+            return value.apply(this, rest);
+        };
+    }
+    return missed;
+}
+
 function end() {
     console.log(`1..${n}`);
 }
 
-module.exports = { base, load, say, expect, end };
+module.exports = { base, load, say, expect, watch, end };

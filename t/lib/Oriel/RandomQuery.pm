@@ -148,16 +148,14 @@ sub add_embed {
     my $name = pick(@{ $r->{names} }) // return;
     my $hint = chance(0.5) && @{ $r->{hints} } ? pick(@{ $r->{hints} }) : undef;
     my @meant = meant($name, $hint, $direct, $over);
-    if (@meant != 1) {
-        $self->{refused} = '300 PGRST201' if chance(0.1);
-        return unless $self->{refused};
-    }
+    return if @meant != 1 && !chance(0.1);
     my $e = { name => $name, hint => $hint, relation => $meant[0], inner => chance(0.25), left => chance(0.1), spread => chance(0.2) };
     $e->{alias} = 'e' . $self->{embeds} if chance(0.3) || $level->{paths}{$name};
     $e->{alias} = 'e' . $self->{embeds} if grep { $_->{name} eq ($e->{alias} // $name) } @{ $level->{contract}{columns} };
     delete $e->{alias} if $e->{spread} && !$level->{paths}{$name};
     return if $level->{paths}{ $e->{alias} // $name } || ($e->{spread} && $e->{alias});
     $self->{embeds}++;
+    $self->{refused} = '300 PGRST201' if @meant != 1;
     $e->{path} = $e->{alias} // $name;
     $level->{paths}{ $e->{path} } = $e;
     $level->{spread} = $e->{spread};
