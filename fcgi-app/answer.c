@@ -4,10 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fcgi-app/csv_row.h"
 #include "fcgi-app/deprecation.h"
 #include "fcgi-app/entity_tag.h"
-#include "fcgi-app/json_row.h"
 #include "fcgi-app/page.h"
 #include "fcgi-app/sqlstate.h"
 #include "lib/log.h"
@@ -70,14 +68,24 @@ void answer_release(struct answer *a)
     buf_release(&a->body);
 }
 
-static void start(struct answer *a, int status)
+void answer_begin(struct answer *a)
 {
-    buf_reset(&a->head);
     if (a->body.size > KEPT_BODY)
         buf_release(&a->body);
     buf_reset(&a->body);
+}
+
+static void start_head(struct answer *a, int status)
+{
+    buf_reset(&a->head);
     a->status = status;
     buf_printf(&a->head, "Status: %d %s\r\n", status, reason_of(status));
+}
+
+static void start(struct answer *a, int status)
+{
+    answer_begin(a);
+    start_head(a, status);
 }
 
 /* What strangers sent may come back in a value: no byte of it can end the line. */
@@ -244,10 +252,10 @@ static void put_content_range(struct answer *a, const struct plan *p, const stru
         buf_puts(&a->head, "/*\r\n");
 }
 
-static void answer_not_one(struct answer *a, const struct plan *p, int rows)
+static void answer_not_one(struct answer *a, const struct plan *p, long long rows)
 {
     char details[64];
-    snprintf(details, sizeof details, "The result contains %d rows", rows);
+    snprintf(details, sizeof details, "The result contains %lld rows", rows);
     struct api_error e = {406, "PGRST116", "Cannot coerce the result to a single JSON object", details, NULL};
     if (p->key_path) {
         e.status = 404;
@@ -277,11 +285,6 @@ static const char *content_type(const struct plan *p)
     return types[p->media][p->strip_nulls];
 }
 
-static bool single(const struct plan *p)
-{
-    return p->key_path || p->media == MEDIA_OBJECT;
-}
-
 static void put_rows_headers(struct answer *a, const struct plan *p, const struct page *page)
 {
     put_header(a, "Content-Type", content_type(p));
@@ -292,42 +295,41 @@ static void put_rows_headers(struct answer *a, const struct plan *p, const struc
     put_header(a, "Preference-Applied", p->preference_applied);
 }
 
-static void put_rows(struct answer *a, const struct plan *p, const PGresult *r, int n_rows,
-                     const struct json_columns *columns)
+void answer_rows(struct answer *a, const struct rows *w, const PGresult *estimate)
 {
-    if (p->media == MEDIA_CSV)
-        csv_rows_put(&a->body, r, n_rows, columns);
-    else if (single(p))
-        json_row_put(&a->body, r, 0, columns);
-    else
-        json_rows_put(&a->body, r, n_rows, columns);
-}
-
-void answer_rows(struct answer *a, const struct plan *p, const PGresult *r, const PGresult *estimate)
-{
-    int first = p->counted ? 2 : 0;
-    if (PQnfields(r) != first + (int)p->n_columns) {
-        log_error("the result has %d columns where the plan has %zu: %s", PQnfields(r), first + p->n_columns, p->sql);
+    const struct plan *p = w->plan;
+    if (w->misfit) {
+        log_error("the result has other columns than the %zu of the plan: %s", p->n_columns, p->sql);
         answer_trouble(a, p, TROUBLE_BROKEN_PLAN);
         return;
     }
-    struct page page = page_of(p, r, estimate);
+    struct page page = page_of(p, w->n, w->total, estimate);
     if (page.exact && p->offset > page.total) {
         answer_past_the_end(a, p, &page);
         return;
     }
-    if (single(p) && page.rows != 1) {
+    if (rows_is_single(p) && page.rows != 1) {
         answer_not_one(a, p, page.rows);
         return;
     }
-    start(a, !single(p) && page.total > page.rows ? 206 : 200);
-    put_rows_headers(a, p, &page);
-    struct json_columns columns = {p->columns, p->n_columns, first, p->strip_nulls};
-    put_rows(a, p, r, page.rows, &columns); /* for HEAD too: the tag is made of it */
-    if (a->body.failed)
+    rows_end(w, &a->body);
+    if (a->body.failed) {
         answer_trouble(a, p, TROUBLE_TOO_LARGE);
-    else
-        finish_or_not_modified(a, p, content_type(p), page.total);
+        return;
+    }
+    start_head(a, rows_is_single(p) || page_is_all(p, &page) ? 200 : 206);
+    put_rows_headers(a, p, &page);
+    finish_or_not_modified(a, p, content_type(p), page.total); /* for HEAD too the tag is made of the body */
+}
+
+void answer_stream(struct answer *a, const struct rows *w, const PGresult *estimate)
+{
+    const struct plan *p = w->plan;
+    struct page page = page_begun(p, w->n, w->total, estimate);
+    start_head(a, page_is_all(p, &page) ? 200 : 206);
+    put_rows_headers(a, p, &page);
+    put_cache_headers(a, p, NULL);
+    buf_puts(&a->head, "\r\n");
 }
 
 void answer_timing(struct answer *a, int64_t database_us, int64_t total_us)

@@ -13,6 +13,7 @@
 #include <libpq-fe.h>
 
 #include "fcgi-app/plan.h"
+#include "fcgi-app/rows.h"
 #include "lib/buf.h"
 
 /* One is used again for each request. */
@@ -38,8 +39,16 @@ void answer_release(struct answer *a);
 
 /* The plan says all there is to say: PLAN_ERROR, PLAN_OPTIONS or PLAN_DOCUMENT. */
 void answer_plan(struct answer *a, const struct plan *p);
-/* r holds the rows of p (PLAN_ROWS); estimate what its estimate_sql gave, NULL where it has none. */
-void answer_rows(struct answer *a, const struct plan *p, const PGresult *r, const PGresult *estimate);
+/*
+ * Rows (of a PLAN_ROWS), gathered: answer_begin() makes the body empty, and rows_put() fills it; answer_rows() is
+ * called when all are there, and puts head and end to it. estimate: what the plan's estimate_sql gave, NULL where it
+ * has none.
+ */
+void answer_begin(struct answer *a);
+void answer_rows(struct answer *a, const struct rows *w, const PGresult *estimate);
+/* Only the head, for rows of which no more than some are there; the body stays as it is. There is no tag, since it is
+ * made of all of them, and the range says how many come only where they were counted. */
+void answer_stream(struct answer *a, const struct rows *w, const PGresult *estimate);
 /* r is the error that p's statement met. */
 void answer_failure(struct answer *a, const struct plan *p, const PGresult *r);
 /* p: what is known of the request; NULL when no plan was made. */

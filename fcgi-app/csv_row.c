@@ -28,7 +28,7 @@ static void put_field(struct buf *b, const char *s, size_t n)
     buf_putc(b, '"');
 }
 
-static void put_row(struct buf *b, const PGresult *r, int row, const struct json_columns *columns)
+void csv_row_put(struct buf *b, const PGresult *r, int row, const struct json_columns *columns)
 {
     for (size_t i = 0; i < columns->n; i++) {
         int column = columns->first + (int)i;
@@ -40,7 +40,7 @@ static void put_row(struct buf *b, const PGresult *r, int row, const struct json
     buf_put(b, "\r\n", 2);
 }
 
-void csv_rows_put(struct buf *b, const PGresult *r, int n_rows, const struct json_columns *columns)
+void csv_names_put(struct buf *b, const struct json_columns *columns)
 {
     for (size_t i = 0; i < columns->n; i++) {
         if (i)
@@ -48,6 +48,4 @@ void csv_rows_put(struct buf *b, const PGresult *r, int n_rows, const struct jso
         put_field(b, columns->keys[i].name, strlen(columns->keys[i].name));
     }
     buf_put(b, "\r\n", 2);
-    for (int row = 0; row < n_rows; row++)
-        put_row(b, r, row, columns);
 }

@@ -7,8 +7,10 @@
 
 #include "fcgi-app/json_row.h"
 
-/* Appends the line of names and the first n_rows rows. The result must have first + n columns; strip_nulls does not
- * count, since every line has the same fields. */
-void csv_rows_put(struct buf *b, const PGresult *r, int n_rows, const struct json_columns *columns);
+/* Appends the line of names. */
+void csv_names_put(struct buf *b, const struct json_columns *columns);
+/* Appends one row. The result must have first + n columns; strip_nulls does not count, since every line has the same
+ * fields. */
+void csv_row_put(struct buf *b, const PGresult *r, int row, const struct json_columns *columns);
 
 #endif

@@ -42,7 +42,7 @@ struct database {
     struct task session, listen, look, lease;
     struct arena lease_arena; /* parameters of the lease task under way */
     const char *lease_params[2];
-    char timeout_text[24];
+    char timeout_text[24], stream_timeout_text[24];
     const char *session_params[1];
     int64_t looked_at, look_at;
     bool looking, look_again; /* looking: from a look's sending until its leases are settled.
@@ -80,6 +80,9 @@ struct database *database_new(const struct service *service, struct catalog *cat
     d->statement_timeout = service->options.statement_timeout_ms;
     snprintf(d->timeout_text, sizeof d->timeout_text, "%lld", (long long)d->statement_timeout);
     d->session_params[0] = d->timeout_text;
+    snprintf(d->stream_timeout_text, sizeof d->stream_timeout_text, "%lld",
+             (long long)service->options.stream_timeout_ms);
+    d->pipeline.limits = (struct pipeline_limits){d->statement_timeout, d->stream_timeout_text};
     d->session =
         (struct task){.sql = session_sql, .n_params = 1, .params = d->session_params, .done = session_done, .owner = d};
     d->listen = (struct task){.sql = "LISTEN oriel_contract", .done = listen_done, .owner = d};
@@ -102,6 +105,12 @@ bool database_tried(const struct database *d)
 static void watch(struct database *d, uint32_t events)
 {
     int fd = PQsocket(d->conn);
+    if (d->pipeline.paused) { /* watched for nothing, it would still wake the loop when the server has gone */
+        if (d->watched >= 0)
+            epoll_ctl(d->epoll, EPOLL_CTL_DEL, fd, NULL);
+        d->watched = -1;
+        return;
+    }
     if (fd == d->watched && events == d->events && d->state != DATABASE_CONNECTING)
         return;
     struct epoll_event e = {.events = events, .data.ptr = d->tag};
@@ -299,19 +308,26 @@ int database_send(struct database *d, struct task *t)
     return 0;
 }
 
+void database_pause(struct database *d, bool pause)
+{
+    pipeline_pause(&d->pipeline, pause);
+}
+
 void database_abandon(struct database *d, struct task *t)
 {
     pipeline_abandon(&d->pipeline, t);
 }
 
-/* Does the oldest request wait for longer than the server would let it run? */
+/* Does the oldest request wait for longer than the server would let it run? One whose rows flow counts from the last.
+ */
 static int64_t stuck_at(const struct database *d)
 {
+    const struct pipeline *p = &d->pipeline;
     if (d->state == DATABASE_SETTING_UP)
         return d->due;
-    if (!d->pipeline.head || !d->statement_timeout)
+    if (!p->head || !d->statement_timeout || p->paused)
         return INT64_MAX;
-    return d->pipeline.head_since + d->statement_timeout + ANSWER_GRACE;
+    return (p->head->flows ? p->heard_at : p->head_since) + d->statement_timeout + ANSWER_GRACE;
 }
 
 static void look_when_due(struct database *d, int64_t now)
@@ -332,7 +348,8 @@ static void tend(struct database *d, int64_t now)
                   (long long)(now - d->pipeline.head_since), d->timeout_text);
         d->pipeline.broken = true;
     }
-    int unsent = d->pipeline.broken ? -1 : PQflush(d->conn);
+    /* what cannot be sent at once makes libpq read, which is not wanted in a pause */
+    int unsent = d->pipeline.broken ? -1 : d->pipeline.paused ? 0 : PQflush(d->conn);
     if (unsent < 0)
         connection_lost(d);
     else
@@ -346,6 +363,8 @@ int64_t database_turn(struct database *d)
         connect_start(d);
     else if (d->state == DATABASE_CONNECTING && now >= d->due)
         connect_timed_out(d);
+    if (d->pipeline.unread)
+        database_event(d);
     if (d->state == DATABASE_SETTING_UP || d->state == DATABASE_READY)
         tend(d, now);
     if (d->state == DATABASE_WAITING || d->state == DATABASE_CONNECTING)

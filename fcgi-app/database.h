@@ -22,6 +22,8 @@ bool database_tried(const struct database *d);
 int database_send(struct database *d, struct task *t) must_check;
 /* Nobody waits for t, which was sent, any more: it is cancelled; done() is called all the same. */
 void database_abandon(struct database *d, struct task *t);
+/* Whoever takes the rows of the oldest has enough of them, or wants more again. */
+void database_pause(struct database *d, bool pause);
 /* The socket is ready. Calls done() of what is answered. */
 void database_event(struct database *d);
 /* To be called before each wait: timers, connecting, flushing; calls done() of all when the connection is lost. Returns

@@ -18,9 +18,6 @@ enum {
     TYPE_JSONB = 3802
 };
 
-/* How a value of one type is written: s is Postgres' text of it, n bytes and a NUL. */
-typedef void put_function(struct buf *b, const char *s, size_t n);
-
 static void put_verbatim(struct buf *b, const char *s, size_t n)
 {
     buf_put(b, s, n);
@@ -70,11 +67,11 @@ static void put_timestamp(struct buf *b, const char *s, size_t n)
     buf_putc(b, '"');
 }
 
-static put_function *form_of(Oid type)
+static json_put *form_of(Oid type)
 {
     static const struct {
         Oid type;
-        put_function *put;
+        json_put *put;
     } forms[] = {
         {TYPE_BOOL, put_bool},           {TYPE_INT8, put_verbatim},
         {TYPE_INT2, put_verbatim},       {TYPE_INT4, put_verbatim},
@@ -89,20 +86,14 @@ static put_function *form_of(Oid type)
     return buf_json_string;
 }
 
-enum { MOST_COLUMNS = 1664 }; /* Postgres' MaxTupleAttributeNumber: no result has more */
-
-struct forms {
-    put_function *of[MOST_COLUMNS];
-};
-
-static void find_forms(struct forms *forms, const PGresult *r, const struct json_columns *columns)
+void json_forms_find(struct json_forms *forms, const PGresult *r, const struct json_columns *columns)
 {
     for (size_t i = 0; i < columns->n && i < MOST_COLUMNS; i++)
         forms->of[i] = form_of(PQftype(r, columns->first + (int)i));
 }
 
-static void put_row(struct buf *b, const PGresult *r, int row, const struct json_columns *columns,
-                    const struct forms *forms)
+void json_row_put(struct buf *b, const PGresult *r, int row, const struct json_columns *columns,
+                  const struct json_forms *forms)
 {
     char before = '{';
     for (size_t i = 0; i < columns->n && i < MOST_COLUMNS; i++) {
@@ -121,24 +112,4 @@ static void put_row(struct buf *b, const PGresult *r, int row, const struct json
     if (before == '{')
         buf_putc(b, '{');
     buf_putc(b, '}');
-}
-
-void json_row_put(struct buf *b, const PGresult *r, int row, const struct json_columns *columns)
-{
-    struct forms forms;
-    find_forms(&forms, r, columns);
-    put_row(b, r, row, columns, &forms);
-}
-
-void json_rows_put(struct buf *b, const PGresult *r, int n_rows, const struct json_columns *columns)
-{
-    struct forms forms;
-    find_forms(&forms, r, columns);
-    buf_putc(b, '[');
-    for (int row = 0; row < n_rows; row++) {
-        if (row)
-            buf_putc(b, ',');
-        put_row(b, r, row, columns, &forms);
-    }
-    buf_putc(b, ']');
 }

@@ -13,6 +13,8 @@
 #include "fcgi-app/plan.h"
 #include "lib/buf.h"
 
+enum { MOST_COLUMNS = 1664 }; /* Postgres' MaxTupleAttributeNumber: no result has more */
+
 /* Columns of a result: those from `first` on, one for each of n keys. */
 struct json_columns {
     const struct plan_column *keys;
@@ -21,9 +23,16 @@ struct json_columns {
     bool strip_nulls; /* a column that is null is left out of its object */
 };
 
-/* Appends one row as an object. The result must have first + n columns. */
-void json_row_put(struct buf *b, const PGresult *r, int row, const struct json_columns *columns);
-/* Appends the first n_rows rows as an array of objects. */
-void json_rows_put(struct buf *b, const PGresult *r, int n_rows, const struct json_columns *columns);
+/* How a value of one type is written: s is Postgres' text of it, n bytes and a NUL. */
+typedef void json_put(struct buf *b, const char *s, size_t n);
+struct json_forms {
+    json_put *of[MOST_COLUMNS];
+};
+
+/* Finds the forms of r's columns; good for other results of the statement. r must have first + n columns. */
+void json_forms_find(struct json_forms *forms, const PGresult *r, const struct json_columns *columns);
+/* Appends one row as an object. */
+void json_row_put(struct buf *b, const PGresult *r, int row, const struct json_columns *columns,
+                  const struct json_forms *forms);
 
 #endif

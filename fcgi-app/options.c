@@ -21,8 +21,9 @@ static const char *const *read_origins(const struct cfg *section)
 int options_read(struct options *o, struct arena *a, const struct cfg *section)
 {
     static const char *const keys[] = {
-        "responders",   "maxRows", "maxDepth",       "maxInFlight", "maxUrl", "retryAfter", "statementTimeout",
-        "drainTimeout", "origins", "exactCountUpTo", "aggregates",  "tokens", NULL};
+        "responders",       "maxRows",       "maxDepth",     "maxInFlight", "maxUrl",         "retryAfter",
+        "statementTimeout", "streamTimeout", "drainTimeout", "origins",     "exactCountUpTo", "aggregates",
+        "tokens",           NULL};
     if (section->value)
         cfg_keys(section, keys);
     *o = (struct options){
@@ -33,6 +34,7 @@ int options_read(struct options *o, struct arena *a, const struct cfg *section)
         .max_in_flight = (int)cfg_integer(section, "maxInFlight", 256, 1, MOST_IN_FLIGHT),
         .max_url = (size_t)cfg_integer(section, "maxUrl", 16384, 256, LONGEST_URL),
         .statement_timeout_ms = cfg_duration_ms(section, "statementTimeout", "5s"),
+        .stream_timeout_ms = cfg_duration_ms(section, "streamTimeout", "300s"),
         .drain_timeout_ms = cfg_duration_ms(section, "drainTimeout", "10s"),
         .retry_after = (int)((cfg_duration_ms(section, "retryAfter", "1s") + 999) / 1000),
         .exact_up_to = cfg_integer(section, "exactCountUpTo", 10000, 0, INT32_MAX),
@@ -41,6 +43,8 @@ int options_read(struct options *o, struct arena *a, const struct cfg *section)
     token_keys_read(&o->tokens, a, cfg_get(section, "tokens"));
     if (o->statement_timeout_ms > INT32_MAX)
         cfg_error(cfg_get(section, "statementTimeout"), "at most 24 days were expected; \"0s\" stands for no timeout");
+    if (o->stream_timeout_ms > INT32_MAX)
+        cfg_error(cfg_get(section, "streamTimeout"), "at most 24 days were expected; \"0s\" stands for no timeout");
     if (o->drain_timeout_ms > 86400000)
         cfg_error(cfg_get(section, "drainTimeout"), "at most one day was expected");
     return cfg_failed(section) ? -1 : 0;

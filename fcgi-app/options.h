@@ -20,6 +20,7 @@ struct options {
     int max_in_flight;  /* requests at Postgres per responder; beyond it 503 at once */
     size_t max_url;     /* bytes of path and query; beyond it 414 */
     int64_t statement_timeout_ms; /* Postgres gives a query up after it; 0 for never */
+    int64_t stream_timeout_ms;    /* the same for one whose rows are on their way to the client already */
     int64_t drain_timeout_ms;     /* how long a responder that is to stop may finish its requests */
     int retry_after;              /* seconds, for the header of every 503 */
     long long exact_up_to;        /* rows that "count=estimated" counts before it takes the planner's estimate */

@@ -27,22 +27,50 @@ static void refine(struct page *page, const struct plan *p)
         page->total = p->offset + page->rows;
 }
 
-struct page page_of(const struct plan *p, const PGresult *r, const PGresult *estimate)
+long long page_counted(const struct plan *p, const PGresult *first, bool *here)
 {
-    struct page page = {.rows = PQntuples(r), .total = -1};
-    if (p->counted) {
-        if (page.rows > 0 && !PQgetisnull(r, 0, 0))
-            page.total = strtoll(PQgetvalue(r, 0, 0), NULL, 10);
-        if (page.rows > 0 && PQgetvalue(r, 0, 1)[0] != 't')
-            page.rows = 0;
-        page.exact = page.total >= 0 && (p->count == COUNT_EXACT || page.total <= p->exact_up_to);
-    }
-    if (p->count == COUNT_NONE || page.exact)
-        return page;
+    *here = !p->counted || PQgetvalue(first, 0, 1)[0] == 't';
+    return p->counted && !PQgetisnull(first, 0, 0) ? strtoll(PQgetvalue(first, 0, 0), NULL, 10) : -1;
+}
+
+/* What counting or the planner says, before the rows say more; true when it is to be refined by them. */
+static bool count_page(struct page *page, const struct plan *p, long long counted, const PGresult *estimate)
+{
+    page->total = counted;
+    page->exact = counted >= 0 && (p->count == COUNT_EXACT || counted <= p->exact_up_to);
+    if (p->count == COUNT_NONE || page->exact)
+        return false;
     long long planned = page_estimate(estimate);
-    if (planned > page.total)
-        page.total = planned;
-    if (page.total >= 0)
+    if (planned > page->total)
+        page->total = planned;
+    return page->total >= 0;
+}
+
+struct page page_of(const struct plan *p, long long rows, long long counted, const PGresult *estimate)
+{
+    struct page page = {.rows = rows};
+    if (count_page(&page, p, counted, estimate))
         refine(&page, p);
     return page;
+}
+
+struct page page_begun(const struct plan *p, long long n, long long counted, const PGresult *estimate)
+{
+    struct page page = {.rows = -1};
+    bool estimated = count_page(&page, p, counted, estimate);
+    if (estimated && page.total < p->offset + n)
+        page.total = p->offset + n;
+    if (page.exact) {
+        page.rows = page.total - p->offset;
+        if (p->limit >= 0 && page.rows > p->limit)
+            page.rows = p->limit;
+    }
+    return page;
+}
+
+bool page_is_all(const struct plan *p, const struct page *page)
+{
+    if (page->rows >= 0)
+        return page->total <= page->rows;
+    return page->total < 0 || (p->offset == 0 && (p->limit < 0 || page->total <= p->limit));
 }

@@ -12,12 +12,13 @@
 
 enum {
     CANCEL_AGAIN = 100,  /* ms */
+    CANCEL_AFTER = 10,   /* ms that a statement runs before it is worth cancelling: most have ended by then */
     CANCEL_STRAYS = 2000 /* ms after which a cancellation cannot be the reason any more */
 };
 
 int pipeline_start(struct pipeline *p, PGconn *conn)
 {
-    *p = (struct pipeline){.conn = conn, .statements.made = p->statements.made};
+    *p = (struct pipeline){.conn = conn, .statements.made = p->statements.made, .limits = p->limits};
     if (PQsetnonblocking(conn, 1) == 0 && PQenterPipelineMode(conn) == 1)
         return 0;
     log_error("cannot put the connection to Postgres into pipeline mode: %s", PQerrorMessage(conn));
@@ -27,10 +28,12 @@ int pipeline_start(struct pipeline *p, PGconn *conn)
 static void append(struct pipeline *p, struct task *t)
 {
     t->next = NULL;
-    t->n_results = 0;
+    t->n_results = t->size = 0;
+    t->n_rows = 0;
+    t->armed = t->overdue = false;
     t->estimate = t->result = NULL;
     if (!p->head)
-        p->head_since = clock_ms();
+        p->head_since = p->heard_at = clock_ms();
     *(p->head ? &p->tail->next : &p->head) = t;
     p->tail = t;
     p->n++;
@@ -41,7 +44,7 @@ static struct task *take_head(struct pipeline *p)
     struct task *t = p->head;
     p->head = t->next;
     p->n--;
-    p->head_since = clock_ms();
+    p->head_since = p->heard_at = clock_ms();
     return t;
 }
 
@@ -51,7 +54,7 @@ enum part { PART_PREPARE, PART_SETTING, PART_ESTIMATE, PART_STATEMENT };
 /* Which part the n-th command of t is, from 0. */
 static enum part part_of(const struct task *t, size_t n)
 {
-    size_t settings = t->prepares ? 1 : 0, estimate = settings + t->n_settings;
+    size_t settings = t->prepares ? 1 : 0, estimate = settings + t->n_settings + t->by_row;
     if (n < settings)
         return PART_PREPARE;
     if (n < estimate)
@@ -59,14 +62,21 @@ static enum part part_of(const struct task *t, size_t n)
     return t->estimate_sql && n == estimate ? PART_ESTIMATE : PART_STATEMENT;
 }
 
-/* What goes before the statement itself. */
-static int send_settings(PGconn *c, const struct task *t)
+static int send_setting(PGconn *c, const char *name, const char *value)
 {
-    for (size_t i = 0; i < t->n_settings; i++) {
-        const char *const params[] = {t->settings[i].name, t->settings[i].value};
-        if (!PQsendQueryParams(c, "SELECT pg_catalog.set_config($1, $2, true)", 2, NULL, params, NULL, NULL, 0))
+    const char *const params[] = {name, value};
+    return PQsendQueryParams(c, "SELECT pg_catalog.set_config($1, $2, true)", 2, NULL, params, NULL, NULL, 0);
+}
+
+/* What goes before the statement itself. */
+static int send_settings(const struct pipeline *p, const struct task *t)
+{
+    PGconn *c = p->conn;
+    for (size_t i = 0; i < t->n_settings; i++)
+        if (!send_setting(c, t->settings[i].name, t->settings[i].value))
             return 0;
-    }
+    if (t->by_row && !send_setting(c, "statement_timeout", p->limits.stream_ms))
+        return 0;
     return !t->estimate_sql ||
            PQsendQueryParams(c, t->estimate_sql, t->n_estimate_params, NULL, t->params, NULL, NULL, 0);
 }
@@ -81,11 +91,22 @@ static int send_task(struct pipeline *p, struct task *t)
     struct statement *s = t->statement;
     if (t->prepares && !PQsendPrepare(c, s->name, t->sql, 0, NULL))
         return 0;
-    if (!send_settings(c, t))
+    if (!send_settings(p, t))
         return 0;
     if (!s)
         return PQsendQueryParams(c, t->sql, t->n_params, NULL, t->params, NULL, NULL, 0);
     return PQsendQueryPrepared(c, s->name, t->n_params, t->params, NULL, NULL, 0);
+}
+
+/*
+ * Asks libpq for single rows where its next result is one that is wanted so. It can be asked only between the result of
+ * one command and that of the next, so this is called wherever the one may have ended, before the other is looked for.
+ */
+static void arm(struct pipeline *p)
+{
+    struct task *t = p->head;
+    if (t && t->by_row && !t->armed && part_of(t, t->n_results) == PART_STATEMENT)
+        t->armed = PQsetSingleRowMode(p->conn);
 }
 
 static void send_with_sync(struct pipeline *p, struct task *t)
@@ -93,6 +114,8 @@ static void send_with_sync(struct pipeline *p, struct task *t)
     append(p, t);
     if (!p->broken && !(send_task(p, t) && PQpipelineSync(p->conn)))
         p->broken = true;
+    if (t == p->head)
+        arm(p);
 }
 
 static void deallocated(struct task *t, const PGresult *r)
@@ -134,22 +157,54 @@ static void choose_statement(struct pipeline *p, struct task *t)
     t->statement = s;
 }
 
+/* What a result of this shape was like is the best guess of what it will be; the first one comes row by row. */
+static bool may_be_large(const struct task *t)
+{
+    size_t row_size = t->statement ? t->statement->row_size : 0;
+    if (!t->rows || t->most_rows == 1)
+        return false;
+    return t->most_rows < 0 || !row_size || (unsigned long long)t->most_rows > GATHERED_SIZE / row_size;
+}
+
 static void send_chosen(struct pipeline *p, struct task *t)
 {
     choose_statement(p, t);
+    t->by_row = may_be_large(t);
     send_with_sync(p, t);
 }
 
 void pipeline_send(struct pipeline *p, struct task *t)
 {
-    t->again = t->abandoned = false;
+    t->again = t->abandoned = t->flows = false;
     send_chosen(p, t);
+}
+
+void pipeline_pause(struct pipeline *p, bool pause)
+{
+    p->paused = pause;
+    p->unread = !pause;
+    p->heard_at = clock_ms();
 }
 
 void pipeline_abandon(struct pipeline *p, struct task *t)
 {
     t->abandoned = true;
+    if (t == p->head && p->paused)
+        pipeline_pause(p, false); /* what is left of it must come, or nothing else can */
     pipeline_tend(p, clock_ms());
+}
+
+/* When the oldest is to be cancelled; INT64_MAX for never. */
+static int64_t cancel_due(const struct pipeline *p)
+{
+    const struct task *t = p->head;
+    if (!t || p->broken)
+        return INT64_MAX;
+    if (t->abandoned)
+        return p->head_since + CANCEL_AFTER;
+    if (t->by_row && !t->flows && p->limits.statement_ms) /* or else the server does it */
+        return p->head_since + p->limits.statement_ms;
+    return INT64_MAX;
 }
 
 /*
@@ -158,10 +213,12 @@ void pipeline_abandon(struct pipeline *p, struct task *t)
  */
 int64_t pipeline_tend(struct pipeline *p, int64_t now)
 {
-    if (!p->head || !p->head->abandoned || p->broken)
-        return INT64_MAX;
+    int64_t due = cancel_due(p);
+    if (now < due)
+        return due;
     bool asked_for_this = p->cancel_at >= p->head_since;
     if (!asked_for_this || now - p->cancel_at >= CANCEL_AGAIN) {
+        p->head->overdue = !p->head->abandoned;
         cancel_running(p->conn);
         p->cancel_at = now;
     }
@@ -182,7 +239,17 @@ static bool failed_with(const struct task *t, const char *const codes[])
 static bool is_stale(const struct task *t)
 {
     static const char *const codes[] = {"0A000", "26000", NULL};
-    return t->statement && !t->prepares && !t->again && failed_with(t, codes);
+    return t->statement && !t->prepares && !t->again && !t->flows && !t->abandoned && failed_with(t, codes);
+}
+
+static void start_again(struct pipeline *p, struct task *t)
+{
+    PQclear(t->estimate);
+    PQclear(t->result);
+    if (t->n_rows)
+        t->rows(t, NULL);
+    t->again = true;
+    send_chosen(p, t);
 }
 
 static void run_again(struct pipeline *p, struct task *t)
@@ -193,10 +260,7 @@ static void run_again(struct pipeline *p, struct task *t)
         deallocate(p, s->name);
     statement_forget(&p->statements, s);
     statement_give_back(s);
-    PQclear(t->estimate);
-    PQclear(t->result);
-    t->again = true;
-    send_chosen(p, t);
+    start_again(p, t);
 }
 
 /*
@@ -206,8 +270,8 @@ static void run_again(struct pipeline *p, struct task *t)
 static bool is_hit_by_mistake(const struct pipeline *p, const struct task *t)
 {
     static const char *const codes[] = {"57014", NULL};
-    return !t->abandoned && !t->again && p->cancel_at && clock_ms() - p->cancel_at < CANCEL_STRAYS &&
-           failed_with(t, codes);
+    return !t->abandoned && !t->overdue && !t->again && !t->flows && p->cancel_at &&
+           clock_ms() - p->cancel_at < CANCEL_STRAYS && failed_with(t, codes);
 }
 
 static void give_statement_back(struct pipeline *p, struct task *t)
@@ -222,16 +286,25 @@ static void give_statement_back(struct pipeline *p, struct task *t)
 static void run_once_more(struct pipeline *p, struct task *t)
 {
     give_statement_back(p, t);
-    PQclear(t->estimate);
-    PQclear(t->result);
-    t->again = true;
-    send_chosen(p, t);
+    start_again(p, t);
+}
+
+/* How large its rows were, for the next one of its shape. */
+static void learn_size(const struct task *t)
+{
+    int n = t->result && PQresultStatus(t->result) == PGRES_TUPLES_OK ? PQntuples(t->result) : 0;
+    if (!t->statement || n + t->n_rows == 0)
+        return;
+    size_t size = t->size + (n ? PQresultMemorySize(t->result) : 0);
+    t->statement->row_size = size / (size_t)(n + t->n_rows) + 1;
 }
 
 static void answer(struct pipeline *p, struct task *t)
 {
     static const char *const doubtful[] = {"42P01", "42501", "42703", "0A000", NULL};
     PGresult *r = t->result;
+    learn_size(t);
+    p->paused = false;
     if (failed_with(t, doubtful))
         p->doubt = true;
     give_statement_back(p, t);
@@ -274,11 +347,22 @@ static void take_part(struct task *t, PGresult *r)
     }
 }
 
+static void take_row(struct task *t, PGresult *r)
+{
+    t->n_rows++;
+    for (int i = 0; i < PQnfields(r); i++)
+        t->size += (size_t)PQgetlength(r, 0, i);
+    t->rows(t, r);
+    PQclear(r);
+}
+
 static void take_result(struct pipeline *p, PGresult *r)
 {
     struct task *t = p->head;
     ExecStatusType status = PQresultStatus(r);
-    if (status == PGRES_PIPELINE_SYNC) {
+    if (status == PGRES_SINGLE_TUPLE) {
+        take_row(t, r);
+    } else if (status == PGRES_PIPELINE_SYNC) {
         PQclear(r);
         complete(p);
     } else if (status == PGRES_PIPELINE_ABORTED || t->result)
@@ -292,9 +376,13 @@ static void take_result(struct pipeline *p, PGresult *r)
 void pipeline_receive(struct pipeline *p)
 {
     enum { MOST_SILENCE = 3 }; /* NULL ends the results of each command; more in a row would mean that nothing comes */
+    if (p->paused)
+        return;
+    p->unread = false;
     if (!PQconsumeInput(p->conn))
         p->broken = true; /* but what came before is good */
-    for (int silence = 0; p->head && silence < MOST_SILENCE && !PQisBusy(p->conn);) {
+    p->heard_at = clock_ms();
+    for (int silence = 0; p->head && silence < MOST_SILENCE && !p->paused && !PQisBusy(p->conn); arm(p)) {
         PGresult *r = PQgetResult(p->conn);
         silence = r ? 0 : silence + 1;
         if (r)

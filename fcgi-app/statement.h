@@ -21,6 +21,7 @@ struct statement {
     char *sql;
     uint64_t hash;
     int users;                       /* requests that are under way with it */
+    size_t row_size;                 /* bytes of a row of its last result, on average; 0 while none is known */
     struct statement *next;          /* in its chain of the hash table */
     struct statement *older, *newer; /* by last use */
 };

@@ -2,6 +2,7 @@
 #include "t/unit/tap.h"
 
 #include "fcgi-app/csv_row.h"
+#include "fcgi-app/rows.h"
 
 enum { BOOL = 16, INT8 = 20, TEXT = 25, JSON = 114, FLOAT8 = 701, DATE = 1082, TIME = 1083, TIMESTAMP = 1114 };
 enum { TIMESTAMPTZ = 1184, TIMETZ = 1266, NUMERIC = 1700, UUID = 2950, JSONB = 3802 };
@@ -23,6 +24,13 @@ static PGresult *result_of(const Oid *types, const char *const *values, int n)
     return r;
 }
 
+static void put_row(struct buf *b, const PGresult *r, int row, const struct json_columns *columns)
+{
+    static struct json_forms forms;
+    json_forms_find(&forms, r, columns);
+    json_row_put(b, r, row, columns, &forms);
+}
+
 /* One value as JSON; NULL-terminated, valid until the next call. */
 static const char *json_of(Oid type, const char *value)
 {
@@ -32,7 +40,7 @@ static const char *json_of(Oid type, const char *value)
     PGresult *r = result_of(&type, &value, 1);
     buf_release(&b);
     buf_init(&b, 1000);
-    json_row_put(&b, r, 0, &columns);
+    put_row(&b, r, 0, &columns);
     PQclear(r);
     return buf_str(&b);
 }
@@ -93,44 +101,65 @@ static void test_columns(void)
     struct buf b;
     buf_init(&b, 1000);
     PGresult *r = result_of(types, values, 4);
-    json_row_put(&b, r, 0, &columns);
+    put_row(&b, r, 0, &columns);
     is(buf_str(&b), "{\"id\":1,\"na\\\"me\":null}", "columns begin at `first`, and keys are written as prepared");
     buf_reset(&b);
     columns.strip_nulls = true;
-    json_row_put(&b, r, 0, &columns);
+    put_row(&b, r, 0, &columns);
     is(buf_str(&b), "{\"id\":1}", "nulls are left out when asked");
     buf_reset(&b);
     columns.first = 3;
     columns.n = 1;
-    json_rows_put(&b, r, 1, &columns);
-    is(buf_str(&b), "[{}]", "a row of which nothing is left is an empty object");
-    buf_reset(&b);
-    json_rows_put(&b, r, 0, &columns);
-    is(buf_str(&b), "[]", "no rows, even where the result has some");
+    put_row(&b, r, 0, &columns);
+    is(buf_str(&b), "{}", "a row of which nothing is left is an empty object");
     PQclear(r);
     buf_release(&b);
 }
 
-static void test_rows_and_maximum(void)
+/* Results that come one after the other, as they do row by row. */
+static void test_rows(void)
 {
     static const Oid type = TEXT;
     static const char *const value = "abc";
-    static const struct plan_column key = {.key = "\"c\":", .key_len = 4};
-    const struct json_columns columns = {&key, 1, 0, false};
-    PGresult *r = result_of(&type, &value, 1);
-    char more[] = "de";
-    PQsetvalue(r, 1, 0, more, 2);
+    static struct plan_column key = {.key = "\"c\":", .key_len = 4, .name = "c"};
+    static struct rows w;
+    static const struct {
+        enum media media;
+        const char *empty, *expected;
+    } cases[] = {
+        {MEDIA_JSON, "[]", "[{\"c\":\"abc\"},{\"c\":\"abc\"}]"},
+        {MEDIA_OBJECT, "", "{\"c\":\"abc\"}"},
+        {MEDIA_CSV, "c\r\n", "c\r\nabc\r\nabc\r\n"},
+    };
+    PGresult *one = result_of(&type, &value, 1), *none = PQcopyResult(one, PG_COPYRES_ATTRS);
     struct buf b;
-    buf_init(&b, 24);
-    json_rows_put(&b, r, 2, &columns);
-    is(buf_str(&b), "[{\"c\":\"abc\"},{\"c\":\"de\"}]", "rows are separated by commas");
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct plan p = {.media = cases[i].media, .columns = &key, .n_columns = 1};
+        buf_init(&b, 40);
+        rows_begin(&w, &p);
+        rows_put(&w, &b, none);
+        rows_end(&w, &b);
+        is(buf_str(&b), cases[i].empty, "no row");
+        buf_reset(&b);
+        rows_begin(&w, &p);
+        rows_put(&w, &b, one);
+        rows_put(&w, &b, one);
+        rows_put(&w, &b, none);
+        rows_end(&w, &b);
+        is(buf_str(&b), cases[i].expected, "two rows");
+        is_int((int)w.n, 2, "which were counted");
+        buf_release(&b);
+    }
+    struct plan p = {.media = MEDIA_JSON, .columns = &key, .n_columns = 1};
+    buf_init(&b, 12);
+    rows_begin(&w, &p);
+    rows_put(&w, &b, one);
     ok(!b.failed, "exactly as many bytes as may be");
-    buf_release(&b);
-    buf_init(&b, 23);
-    json_rows_put(&b, r, 2, &columns);
+    rows_end(&w, &b);
     ok(b.failed, "one byte more is remembered as failure");
     buf_release(&b);
-    PQclear(r);
+    PQclear(one);
+    PQclear(none);
 }
 
 static void test_csv(void)
@@ -160,7 +189,8 @@ static void test_csv(void)
         PGresult *r = result_of(types, values, 3);
         buf_reset(&b);
         buf_reset(&expected);
-        csv_rows_put(&b, r, 1, &columns);
+        csv_names_put(&b, &columns);
+        csv_row_put(&b, r, 0, &columns);
         buf_printf(&expected, "\"a,b\",c\r\n%s,z\r\n", cases[i].expected);
         is(buf_str(&b), buf_str(&expected), "a field of CSV");
         PQclear(r);
@@ -174,7 +204,7 @@ int main(void)
     test_csv();
     test_types();
     test_columns();
-    test_rows_and_maximum();
+    test_rows();
     json_of(TEXT, "");
     return tap_done();
 }

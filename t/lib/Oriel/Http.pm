@@ -61,7 +61,7 @@ sub send {
 }
 
 # Reads one response: { status, reason, headers (lower case, values of a repeated one joined by ", "), body, json }.
-# json is undef where the body is none.
+# json is undef where the body is none, and where $self->{plain} is set: decoding a large body takes long.
 sub response {
     my ($self, $method) = @_;
     my $head = $self->read_until("\r\n\r\n");
@@ -76,7 +76,7 @@ sub response {
     my $r = { status => $status, reason => $reason, headers => \%headers, head => $head };
     my $bodiless = ($method // '') eq 'HEAD' || $status == 204 || $status == 304 || $status < 200;
     $r->{body} = $bodiless ? '' : $self->body(\%headers);
-    $r->{json} = eval { JSON::PP->new->utf8->allow_nonref->decode($r->{body}) } if ($headers{'content-type'} // '') =~ /json/;
+    $r->{json} = eval { JSON::PP->new->utf8->allow_nonref->decode($r->{body}) } if !$self->{plain} && ($headers{'content-type'} // '') =~ /json/;
     $self->close if ($headers{connection} // '') eq 'close';
     return $r;
 }

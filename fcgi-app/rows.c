@@ -1,0 +1,65 @@
+#include "fcgi-app/rows.h"
+
+#include "fcgi-app/csv_row.h"
+#include "fcgi-app/page.h"
+
+bool rows_is_single(const struct plan *p)
+{
+    return p->key_path || p->media == MEDIA_OBJECT;
+}
+
+void rows_begin(struct rows *w, const struct plan *p)
+{
+    w->plan = p;
+    w->columns = (struct json_columns){p->columns, p->n_columns, p->counted ? 2 : 0, p->strip_nulls};
+    w->n = 0;
+    w->total = -1;
+    w->found = w->misfit = false;
+}
+
+static void begin(struct rows *w, struct buf *b, const PGresult *r)
+{
+    w->found = true;
+    w->misfit = PQnfields(r) != w->columns.first + (int)w->columns.n;
+    if (w->misfit)
+        return;
+    json_forms_find(&w->forms, r, &w->columns);
+    if (w->plan->media == MEDIA_CSV)
+        csv_names_put(b, &w->columns);
+    else if (!rows_is_single(w->plan))
+        buf_putc(b, '[');
+}
+
+static void put_row(struct rows *w, struct buf *b, const PGresult *r, int row)
+{
+    w->n++;
+    if (w->n > 1 && rows_is_single(w->plan))
+        return;
+    if (w->plan->media == MEDIA_CSV) {
+        csv_row_put(b, r, row, &w->columns);
+        return;
+    }
+    if (w->n > 1)
+        buf_putc(b, ',');
+    json_row_put(b, r, row, &w->columns, &w->forms);
+}
+
+void rows_put(struct rows *w, struct buf *b, const PGresult *r)
+{
+    bool here = true;
+    int n = PQntuples(r);
+    if (!w->found)
+        begin(w, b, r);
+    if (w->misfit)
+        return;
+    if (n > 0 && !w->n)
+        w->total = page_counted(w->plan, r, &here);
+    for (int row = 0; here && row < n; row++)
+        put_row(w, b, r, row);
+}
+
+void rows_end(const struct rows *w, struct buf *b)
+{
+    if (w->plan->media != MEDIA_CSV && !rows_is_single(w->plan))
+        buf_putc(b, ']');
+}
