@@ -50,9 +50,21 @@ struct command {
     command_function *run;
 };
 
-extern const struct command command_change, command_check, command_complete, command_contract, command_help,
-    command_init, command_prunable, command_prune, command_readers, command_rejects, command_replay, command_status,
-    command_try, command_work;
+extern const struct command command_change;
+extern const struct command command_check;
+extern const struct command command_complete;
+extern const struct command command_contract;
+extern const struct command command_help;
+extern const struct command command_init;
+extern const struct command command_new;
+extern const struct command command_prunable;
+extern const struct command command_prune;
+extern const struct command command_readers;
+extern const struct command command_rejects;
+extern const struct command command_replay;
+extern const struct command command_status;
+extern const struct command command_try;
+extern const struct command command_work;
 extern const struct command *const command_table[];   /* by name; NULL-terminated */
 extern const struct command_option command_globals[]; /* those before the command; ends with one without a name */
 

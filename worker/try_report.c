@@ -179,7 +179,7 @@ static void put_summary(struct try_report *r)
 {
     struct buf *b = &r->line;
     buf_printf(b, "%lld records: %lld rows, %lld rejected", r->records, r->rows, r->rejected);
-    if (r->rows > r->limit || r->rejected > r->limit)
+    if (r->limit && (r->rows > r->limit || r->rejected > r->limit))
         buf_printf(b, " (the first %lld of each are shown)", r->limit);
     buf_putc(b, '\n');
     for (size_t i = 0; i < r->n_tallies; i++) {

@@ -1,0 +1,110 @@
+# oriel new: from a client's file to a served contract, with nothing written by hand.
+use strict;
+use warnings;
+use utf8;
+use Encode ();
+use JSON::PP ();
+use Oriel::Stack;
+use Oriel::Test;
+use Test::More;
+
+my $s = Oriel::Stack->new(start => [], domain => { 'sql/changes/0001-start/expand.sql' => 'CREATE TABLE dp.other (x integer);' });
+my $domain = "$s->{folder}/domain";
+
+my $orders = join '', map { JSON::PP->new->canonical->utf8->encode($_) . "\n" } (
+    { id => 'A-1', Group => 'Tea', price => '1.234,50', placed => '31/01/2026', paid => 'ja', buyer => { id => 7, name => 'Müller &amp; Söhne' }, tags => ['x'] },
+    { id => 'A-2', Group => 'Tea', price => '9,50', placed => '01/02/2026', paid => 'nein', buyer => { id => 8, name => 'Thé' }, tags => [] },
+    { id => 'A-3', Group => '-', price => '', placed => '28/02/2026', paid => 'ja', buyer => undef, tags => ['y', 'z'] },
+);
+# Latin-1, semicolons, a decimal comma, codes with zeros, a quoted line end, a name that stands twice
+my $lots = Encode::encode('ISO-8859-1', <<'END');
+Nr;Größe;Note;Note;Packed
+007;1,5;"one
+two";a;April 4th, 2026
+008;2,25;;b;May 1st, 2026
+009;3;x;c;June 30th, 2026
+END
+my $stops = "Oslo,1,2026-01-01 10:00\nOslo,2,2026-01-01 10:05\nBergen,1,2026-01-01 10:00\n";
+my %file = map { $_->[0] => write_file("$s->{folder}/in/$_->[0]", $_->[1]) }
+    ['orders.ndjson', $orders], ['lots.csv', $lots], ['stops.csv', $stops];
+
+sub files_now { return join ' ', sort map { s{^\Q$domain\E/}{}r } split /\n/, `find $domain -type f` }
+
+my ($code, $out, $err) = $s->oriel('new', '--client', 'acme', 'acme-order', $file{'orders.ndjson'});
+is($code, 0, 'oriel new, of NDJSON') or diag $err;
+is($err, '', 'nothing is complained of');
+like($out, qr/orders\.ndjson: NDJSON, one document a line; UTF-8/, 'the form is told');
+like($out, qr/^price +number, point ",".* 100 % +1 +2 +8 +1\.234,50 \| 9,50$/m, 'the evidence: type, share that fits, missing, distinct, longest, examples');
+like($out, qr/^Key: external_id: never missing, and no two records are alike in it\.$/m, 'the key');
+like($out, qr/would be loaded of the sample: 3 records: 3 rows, 0 rejected$/m, 'what will become of the records');
+like($out, qr/oriel change expand && oriel contract lock && oriel check/, 'the next commands');
+ok(!(grep { length(Encode::decode('UTF-8', $_)) > 100 } $out =~ /^(?:column|\S+ +(?:string|number|date|boolean|array|integer)\b).*$/mg), 'the table fits 100 columns');
+
+($code, $out) = $s->oriel('new', 'lot', $file{'lots.csv'});
+is($code, 0, 'of CSV');
+like($out, qr/CSV with ";" between 5 columns .*, a header; ISO-8859-1/, 'its dialect and encoding');
+($code, $out) = $s->oriel('new', 'stop', $file{'stops.csv'});
+is($code, 0, 'without a header');
+like($out, qr/, no header; .*^Key: column_1, column_2: never missing/ms, 'a key of two columns');
+is_deeply([map { s{.*/}{}r } sort glob "$domain/sql/changes/*"], [qw(0001-start 0002-acme-order 0003-lot 0004-stop)], 'changes are numbered on');
+
+# Overwrites nothing, and leaves nothing half done.
+my $after = files_now();
+($code, $out, $err) = $s->oriel('new', 'lot', $file{'lots.csv'});
+is($code, 1, 'the same again');
+like($err, qr{entities/lot\.json feeds the entity "lot" already}, 'is refused');
+write_file("$domain/sources/gone.json", '{}');
+($code, $out, $err) = $s->oriel('new', 'gone', $file{'lots.csv'});
+is($code, 1, 'one file that is there');
+like($err, qr{sources/gone\.json is there already, so nothing was written}, 'is named');
+unlink "$domain/sources/gone.json";
+is(files_now(), $after, 'and nothing was written');
+for (
+    ['no such file'   => qr/cannot read .*none\.csv/, 1, 'x', "$s->{folder}/in/none.csv"],
+    ['an empty file'  => qr/empty\.csv: it is empty/, 1, 'x', write_file("$s->{folder}/in/empty.csv", '')],
+    ['no text'        => qr/it has NUL bytes, so it is no text/, 1, 'x', write_file("$s->{folder}/in/bin", "a\0b")],
+    ['one document over many lines' => qr/not like one object a line/, 1, 'x', write_file("$s->{folder}/in/doc.json", "{\n\"a\": 1\n}\n")],
+    ['two forms'      => qr/are not of one form/, 1, 'x', @file{'lots.csv', 'stops.csv'}],
+    ['a wrong name'   => qr/"X" cannot be a name/, 2, 'X', $file{'lots.csv'}],
+    ['no such column' => qr/there is no column "weight"/, 1, '--key', 'weight', 'x', $file{'lots.csv'}],
+    ['no key at all'  => qr/every column is missing somewhere\. .*--key COLUMNS/, 1, 'x', write_file("$s->{folder}/in/holes.csv", "a,b\n1,\n,2\n")],
+) {
+    my ($what, $message, $expected, @arguments) = @$_;
+    ($code, $out, $err) = $s->oriel('new', @arguments);
+    is($code, $expected, $what);
+    like($err, $message, 'is told');
+}
+is(files_now(), $after, 'and writes nothing');
+
+# What it wrote is a domain that works.
+($code, $out, $err) = $s->oriel('change', 'expand');
+is($code, 0, 'change expand') or diag $err;
+($code, $out, $err) = $s->oriel('contract', 'lock');
+is($code, 0, 'contract lock') or diag $out, $err;
+($code, $out, $err) = $s->oriel('check');
+is($code, 0, 'check') or diag $out, $err;
+like($out, qr/^ok +entity $_: 2 tests$/m, "tests of $_ came with it") for qw(acme-order lot stop);
+$s->start($_) for qw(worker responders nginx);
+for (['acme-order', 'orders.ndjson'], ['lot', 'lots.csv'], ['stop', 'stops.csv']) {
+    $s->drop_file($_->[0], $_->[1], read_file($file{$_->[1]}));
+}
+$s->wait_for_deliveries(3);
+is($s->sql("SELECT count(*) FROM raw.reject"), 0, 'nothing is rejected');
+is($s->get('/v1/orders?select=client,external_id,group_value,price,placed,paid,buyer_id,buyer_name,tags&order=external_id')->{body},
+    Encode::encode('UTF-8', '[{"client":"acme","external_id":"A-1","group_value":"Tea","price":1234.50,"placed":"2026-01-31","paid":true,"buyer_id":7,"buyer_name":"Müller & Söhne","tags":["x"]},'
+    . '{"client":"acme","external_id":"A-2","group_value":"Tea","price":9.50,"placed":"2026-02-01","paid":false,"buyer_id":8,"buyer_name":"Thé","tags":[]},'
+    . '{"client":"acme","external_id":"A-3","group_value":null,"price":null,"placed":"2026-02-28","paid":true,"buyer_id":null,"buyer_name":null,"tags":["y", "z"]}]'),
+    'documents, served');
+is($s->get('/v1/lots?select=nr,grosse,note,note_2,packed&order=nr')->{body},
+    '[{"nr":"007","grosse":1.5,"note":"one\ntwo","note_2":"a","packed":"2026-04-04"},{"nr":"008","grosse":2.25,"note":null,"note_2":"b","packed":"2026-05-01"},{"nr":"009","grosse":3,"note":"x","note_2":"c","packed":"2026-06-30"}]',
+    'a table, served');
+is($s->get('/v1/stops?select=column_1,column_2,column_3&column_1=eq.Bergen')->{body},
+    '[{"column_1":"Bergen","column_2":1,"column_3":"2026-01-01T10:00:00+00:00"}]', 'and one without a header');
+
+# And back.
+$s->stop($_) for qw(nginx responders worker);
+($code, $out, $err) = $s->oriel('change', 'revert', '0004-stop');
+is($code, 0, 'the change can be reverted') or diag $err;
+is($s->sql("SELECT to_regclass('dp.stop') IS NULL"), 't', 'and its table is gone');
+$s->finish(qr/./);
+done_testing;

@@ -1,0 +1,241 @@
+#include "worker/new_sample.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/log.h"
+#include "worker/encoding.h"
+#include "worker/progress.h"
+#include "worker/try_report.h"
+
+enum {
+    HEAD = 16 << 20,       /* bytes by which the format is guessed */
+    DEEPEST = 8,           /* objects in objects */
+    LONGEST_EXAMPLE = 4000 /* bytes of a record that is copied into a test */
+};
+
+/* ---- format ---- */
+
+/* A file's first bytes, in a. -1 after a message. */
+static int read_head(struct arena *a, const char *path, char **bytes, size_t *n, bool *whole)
+{
+    struct stat st;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &st) < 0) {
+        log_errno("cannot read %s", path);
+        if (fd >= 0)
+            close(fd);
+        return -1;
+    }
+    *bytes = arena_alloc(a, HEAD);
+    ssize_t got = 0;
+    *n = 0;
+    while (*n < HEAD && (got = read(fd, *bytes + *n, HEAD - *n)) > 0)
+        *n += (size_t)got;
+    if (got < 0)
+        log_errno("cannot read %s", path);
+    else if (!S_ISREG(st.st_mode)) {
+        log_error("%s is no regular file", path);
+        got = -1;
+    }
+    *whole = *n < HEAD;
+    close(fd);
+    return got < 0 ? -1 : 0;
+}
+
+static bool same_dialect(const struct format *x, const struct format *y)
+{
+    return x->kind == y->kind && x->delimiter == y->delimiter && x->quote_char == y->quote_char &&
+           x->has_header == y->has_header;
+}
+
+/* Joins the format of one more file to that of those before. -1 after a message. */
+static int join_format(struct new_sample *s, size_t i, const struct format *f)
+{
+    if (i && !same_dialect(&s->format, f)) {
+        log_error("%s and %s are not of one form (%s; %s); make an entity file and a source for each", s->files[0],
+                  s->files[i], s->evidence[0], s->evidence[i]);
+        return -1;
+    }
+    if (!i)
+        s->format = *f;
+    else if (encoding_is_utf8(s->format.encoding)) /* a Latin text that happens to be ASCII looks like UTF-8 */
+        s->format.encoding = f->encoding;
+    s->format.comment_char = s->format.comment_char ? s->format.comment_char : f->comment_char;
+    return 0;
+}
+
+int new_sample_format(struct new_sample *s)
+{
+    s->evidence = arena_array(s->arena, s->n_files, sizeof *s->evidence);
+    for (size_t i = 0; i < s->n_files; i++) {
+        struct arena scratch;
+        struct guess_format f;
+        char *bytes;
+        size_t n;
+        bool whole;
+        arena_init(&scratch);
+        int result = read_head(&scratch, s->files[i], &bytes, &n, &whole);
+        if (result == 0) {
+            guess_format(&f, s->arena, bytes, n, whole);
+            s->evidence[i] = f.evidence;
+            if (f.problem) {
+                log_error("%s: %s", s->files[i], f.problem);
+                result = -1;
+            } else
+                result = join_format(s, i, &f.format);
+        }
+        arena_release(&scratch);
+        if (result < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* ---- records ---- */
+
+typedef void take_record(void *context, const struct record *record, struct arena *scratch);
+
+struct reading {
+    struct new_sample *sample;
+    struct progress progress;
+    long long records;
+    take_record *take;
+    void *context;
+};
+
+static int read_records(struct reading *r, struct reader *reader)
+{
+    struct arena scratch;
+    struct record record;
+    int got = 0;
+    arena_init(&scratch);
+    while (r->records < r->sample->most && (got = reader_next(reader, &scratch, &record)) > 0) {
+        r->take(r->context, &record, &scratch);
+        r->records++;
+        progress_show(&r->progress, (double)r->records / (double)r->sample->most, r->records);
+        arena_reset(&scratch);
+    }
+    arena_release(&scratch);
+    return got < 0 ? -1 : 0;
+}
+
+static int read_file(struct reading *r, const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        log_errno("cannot read %s", path);
+        return -1;
+    }
+    struct reader *reader = reader_open(&r->sample->format, fd, path, 0, NULL, 0);
+    int result = reader ? read_records(r, reader) : -1;
+    reader_free(reader);
+    close(fd);
+    return result;
+}
+
+static int read_all(struct new_sample *s, const char *what, take_record *take, void *context)
+{
+    struct reading r = {.sample = s, .take = take, .context = context};
+    int result = 0;
+    progress_start(&r.progress, what, "records");
+    for (size_t i = 0; i < s->n_files && result == 0; i++)
+        result = read_file(&r, s->files[i]);
+    progress_end(&r.progress);
+    return result;
+}
+
+static void guess_record(void *context, const struct record *record, struct arena *scratch)
+{
+    struct new_sample *s = context;
+    if (!record->problem)
+        guess_add(&s->guess, &record->document, scratch);
+}
+
+int new_sample_read(struct new_sample *s)
+{
+    for (size_t depth = DEEPEST;; depth = 0) {
+        guess_init(&s->guess, s->arena, depth);
+        if (read_all(s, "reading", guess_record, s) < 0)
+            return -1;
+        if (!s->guess.full || !depth || s->format.kind != FORMAT_NDJSON)
+            break; /* else keys that are data: objects are then taken whole */
+    }
+    guess_prune(&s->guess);
+    if (s->guess.full)
+        log_error("%s: more than %d columns, which is more than a contract can promise; name those that are wanted in "
+                  "an entity file of your own",
+                  s->files[0], GUESS_MOST_PLACES);
+    else if (!s->guess.records || !s->guess.n)
+        log_error("%s: there is no record that can be read", s->files[0]);
+    return s->guess.full || !s->guess.records || !s->guess.n ? -1 : 0;
+}
+
+/* ---- with the entity that came out ---- */
+
+struct trial {
+    struct new_sample *sample;
+    const struct entity *entity;
+    struct try_report report;
+    struct new_example *example;
+    size_t reasons;       /* of the example */
+    struct document copy; /* of the example, when it is a row of a CSV */
+    struct cleaned cleaned;
+};
+
+/* Everything of the example lives in the sample's arena. */
+static void keep_example(struct trial *t, const struct record *record)
+{
+    struct arena *a = t->sample->arena;
+    struct record own;
+    size_t n;
+    const char *bytes = arena_memdup(a, record->bytes, record->len);
+    const char *text = encoding_decode(t->sample->format.encoding, a, bytes, record->len, &n);
+    reader_parse(&t->sample->format, record->document.header, bytes, record->len, a, &own);
+    if (!text || own.problem)
+        return;
+    t->copy = own.document;
+    if (own.document.header && record->document.header) {
+        /* the header belongs to the reader, which goes */
+        const struct header *h = record->document.header;
+        const char **names = arena_array(a, h->n + 1, sizeof *names);
+        for (size_t i = 0; i < h->n; i++)
+            names[i] = h->names ? arena_strdup(a, h->names[i]) : "";
+        t->copy.header = header_make(a, names, h->n);
+    }
+    clean_document(t->entity, &own.document, a, &t->cleaned);
+    t->reasons = t->cleaned.n_reasons;
+    *t->example = (struct new_example){.title = arena_printf(a, "record %lld of the sample", t->report.records),
+                                       .json = own.document.json ? arena_memdup(a, text, n) : NULL,
+                                       .document = &t->copy,
+                                       .cleaned = &t->cleaned};
+}
+
+static void try_record(void *context, const struct record *record, struct arena *scratch)
+{
+    struct trial *t = context;
+    struct cleaned cleaned = {.rejected = true, .n_reasons = 1};
+    if (record->problem) {
+        cleaned.reasons = arena_alloc(scratch, sizeof *cleaned.reasons);
+        cleaned.reasons[0] = *record->problem;
+    } else
+        clean_document(t->entity, &record->document, scratch, &cleaned);
+    try_report_record(&t->report, &cleaned);
+    bool better = !t->example->cleaned || t->reasons > cleaned.n_reasons;
+    if (!cleaned.rejected && better && record->len <= LONGEST_EXAMPLE)
+        keep_example(t, record);
+}
+
+int new_sample_clean(struct new_sample *s, const struct entity *e, struct new_example *example)
+{
+    struct trial *t = arena_alloc(s->arena, sizeof *t);
+    *t = (struct trial){.sample = s, .entity = e, .example = example};
+    *example = (struct new_example){0};
+    try_report_init(&t->report, e, stdout, false, 0);
+    int result = read_all(s, "trying", try_record, t);
+    if (result == 0)
+        try_report_summary(&t->report);
+    try_report_release(&t->report);
+    return result;
+}
