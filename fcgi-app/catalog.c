@@ -86,7 +86,7 @@ static void look_at(struct catalog *c, size_t i, struct arena *now, const struct
 {
     const struct contract *agreed = &c->lock->contracts[i];
     struct contract_differences d = {0};
-    contract_compare_one(&d, now, agreed, contract_find(found, agreed->entity, agreed->version));
+    contract_compare_one(&d, now, agreed, contract_find(found, agreed->entity, agreed->version), found);
     const char *broken = tell(now, &d, CONTRACT_BREAK, contract_difference_text);
     const char *warning = broken ? NULL : tell(now, &d, CONTRACT_ACK, contract_difference_text);
     log_change(c, i, broken, warning);

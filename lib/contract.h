@@ -13,10 +13,11 @@
 
 struct contract_column {
     const char *name;
-    const char *type;      /* as format_type() writes it, with modifier: "numeric(12,2)" */
-    const char *collation; /* NULL for types without one and for the database's default */
-    const char *comment;   /* without its tags; NULL when none */
-    bool not_null;         /* declared by @notNull, since Postgres does not know it of a view's column */
+    const char *type;          /* as format_type() writes it, with modifier: "numeric(12,2)" */
+    const char *collation;     /* NULL for types without one and for the database's default */
+    const char *comment;       /* without its tags; NULL when none */
+    bool not_null;             /* declared by @notNull, since Postgres does not know it of a view's column */
+    const char *const *values; /* of an enum, in its order, NULL-terminated; NULL: no enum, or not known */
 };
 
 struct contract_foreign_key {
@@ -26,6 +27,9 @@ struct contract_foreign_key {
     const char *name; /* what embeds call it; NULL when not given */
 };
 
+/* Whether an index gives the order of a contract's key. */
+enum contract_sort_index { SORT_INDEX_UNKNOWN, SORT_INDEX_MISSING, SORT_INDEX_THERE };
+
 struct contract {
     const char *view;                /* "v_products_v1" */
     const char *entity;              /* "products" */
@@ -33,8 +37,9 @@ struct contract {
     const char *comment;             /* the description, without its tags; NULL when none */
     struct contract_column *columns; /* in the view's order */
     size_t n_columns;
-    const char *const *key; /* @primaryKey, NULL-terminated; an empty list when none */
-    bool no_key;            /* @noKey */
+    const char *const *key;              /* @primaryKey, NULL-terminated; an empty list when none */
+    bool no_key;                         /* @noKey */
+    enum contract_sort_index sort_index; /* the catalog alone does not tell; whoever asks the planner sets it */
     const char *const **uniques;
     size_t n_uniques;
     struct contract_foreign_key *foreign_keys;

@@ -19,7 +19,10 @@ const char contract_catalog_sql[] =
     "       (SELECT pg_catalog.json_agg(pg_catalog.json_build_object("
     "                   'name', a.attname, 'type', pg_catalog.format_type(a.atttypid, a.atttypmod),"
     "                   'collation', CASE WHEN a.attcollation <> t.typcollation THEN l.collname END,"
-    "                   'comment', pg_catalog.col_description(c.oid, a.attnum)) ORDER BY a.attnum)"
+    "                   'comment', pg_catalog.col_description(c.oid, a.attnum),"
+    "                   'values', (SELECT pg_catalog.json_agg(e.enumlabel ORDER BY e.enumsortorder)"
+    "                                FROM pg_catalog.pg_enum e WHERE e.enumtypid IN (t.oid, t.typelem, t.typbasetype)))"
+    "                ORDER BY a.attnum)"
     "          FROM pg_catalog.pg_attribute a"
     "          JOIN pg_catalog.pg_type t ON t.oid = a.atttypid"
     "          LEFT JOIN pg_catalog.pg_collation l ON l.oid = a.attcollation"
@@ -65,17 +68,27 @@ static const char *copy_member(struct arena *a, json_object *o, const char *key)
     return v ? arena_strdup(a, json_object_get_string(v)) : NULL;
 }
 
+static const char *const *names_of(struct arena *a, json_object *list)
+{
+    size_t n = list ? json_object_array_length(list) : 0;
+    const char **names = arena_array(a, n + 1, sizeof *names);
+    for (size_t i = 0; i < n; i++)
+        names[i] = arena_strdup(a, json_object_get_string(json_object_array_get_idx(list, i)));
+    return names;
+}
+
 static void read_columns(struct contract *c, struct arena *a, const char *json)
 {
     json_object *list = json ? json_tokener_parse(json) : NULL;
     c->n_columns = list ? json_object_array_length(list) : 0;
     c->columns = arena_array(a, c->n_columns, sizeof *c->columns);
     for (size_t i = 0; i < c->n_columns; i++) {
-        json_object *o = json_object_array_get_idx(list, i);
+        json_object *o = json_object_array_get_idx(list, i), *values = json_object_object_get(o, "values");
         c->columns[i] = (struct contract_column){.name = copy_member(a, o, "name"),
                                                  .type = copy_member(a, o, "type"),
                                                  .collation = copy_member(a, o, "collation"),
-                                                 .comment = copy_member(a, o, "comment")};
+                                                 .comment = copy_member(a, o, "comment"),
+                                                 .values = values ? names_of(a, values) : NULL};
     }
     json_object_put(list);
 }
@@ -83,10 +96,7 @@ static void read_columns(struct contract *c, struct arena *a, const char *json)
 static const char *const *read_names(struct arena *a, const char *json)
 {
     json_object *list = json ? json_tokener_parse(json) : NULL;
-    size_t n = list ? json_object_array_length(list) : 0;
-    const char **names = arena_array(a, n + 1, sizeof *names);
-    for (size_t i = 0; i < n; i++)
-        names[i] = arena_strdup(a, json_object_get_string(json_object_array_get_idx(list, i)));
+    const char *const *names = names_of(a, list);
     json_object_put(list);
     return names;
 }

@@ -3,150 +3,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/contract_rule.h"
 #include "lib/text.h"
-
-/* Sorted by subject. Each rule names its mirror: what the opposite change triggers. */
-enum rule {
-    CONTRACT_ADDED,
-    CONTRACT_REMOVED,
-    TOMBSTONE_REUSED,
-    COLUMN_ADDED,
-    COLUMN_REMOVED,
-    COLUMN_RENAMED,
-    COLUMN_MOVED,
-    TYPE_CHANGED,
-    TYPE_WIDENED,
-    TYPE_NARROWED,
-    COLLATION_CHANGED,
-    NOT_NULL_LOST,
-    NOT_NULL_GAINED,
-    KEY_LOST,
-    KEY_GAINED,
-    KEY_CHANGED,
-    UNIQUE_LOST,
-    UNIQUE_GAINED,
-    FOREIGN_KEY_LOST,
-    FOREIGN_KEY_GAINED,
-    READER_GRANT_LOST,
-    READER_GRANT_GAINED,
-    WRITE_GRANT_GAINED,
-    WRITE_GRANT_LOST,
-    OWNER_RIGHTS_LOST,
-    OWNER_RIGHTS_GAINED,
-    SECURITY_INVOKER_ON,
-    SECURITY_INVOKER_OFF,
-    SECURITY_BARRIER_ON,
-    SECURITY_BARRIER_OFF,
-    DEFINITION_CHANGED,
-    COMMENT_UNREADABLE,
-    COMMENT_READABLE,
-    COMMENT_CHANGED,
-    DEPRECATION_SET,
-    DEPRECATION_WITHDRAWN,
-    SUNSET_SET,
-    SUNSET_WITHDRAWN,
-    SUNSET_EARLIER,
-    SUNSET_LATER,
-    SUCCESSOR_CHANGED,
-    CACHE_CHANGED,
-    N_RULES
-};
-
-#define NEW_VERSION "publish a new version beside this one, and let readers move"
-const struct contract_rule contract_rules[] = {
-    [CONTRACT_ADDED] = {"contract_added", "contract_removed", CONTRACT_OK, "a new contract disturbs nobody", ""},
-    [CONTRACT_REMOVED] = {"contract_removed", "contract_added", CONTRACT_BREAK, "every request to it fails from now on",
-                          "deprecate it, set a sunset, and remove it when nobody reads it any more"},
-    [TOMBSTONE_REUSED] = {"tombstone_reused", "tombstone_reused", CONTRACT_BREAK,
-                          "a reader that still knows the retired contract would read something else under its name",
-                          "take the next version number"},
-    [COLUMN_ADDED] = {"column_added", "column_removed", CONTRACT_OK,
-                      "readers name their columns, or take what they do not know without harm", ""},
-    [COLUMN_REMOVED] = {"column_removed", "column_added", CONTRACT_BREAK,
-                        "a reader that asks for it gets an error, one that does not finds it missing", NEW_VERSION},
-    [COLUMN_RENAMED] = {"column_renamed", "column_renamed", CONTRACT_BREAK,
-                        "a reader that asks for the old name gets an error", NEW_VERSION},
-    [COLUMN_MOVED] = {"column_moved", "column_moved", CONTRACT_BREAK,
-                      "whoever reads by position (CSV, a spreadsheet) reads another column",
-                      "append new columns at the end"},
-    [TYPE_CHANGED] = {"type_changed", "type_changed", CONTRACT_BREAK,
-                      "values take another form, and filters another meaning", NEW_VERSION},
-    [TYPE_WIDENED] = {"type_widened", "type_narrowed", CONTRACT_BREAK,
-                      "values can come that the reader's own type does not hold", NEW_VERSION},
-    [TYPE_NARROWED] = {"type_narrowed", "type_widened", CONTRACT_BREAK,
-                       "values can be cut or rounded, and filters on them fail", NEW_VERSION},
-    [COLLATION_CHANGED] = {"collation_changed", "collation_changed", CONTRACT_BREAK,
-                           "the order of rows and pages changes", NEW_VERSION},
-    [NOT_NULL_LOST] = {"not_null_lost", "not_null_gained", CONTRACT_BREAK, "a reader that relies on a value meets null",
-                       NEW_VERSION},
-    [NOT_NULL_GAINED] = {"not_null_gained", "not_null_lost", CONTRACT_OK, "a promise more", ""},
-    [KEY_LOST] = {"key_lost", "key_gained", CONTRACT_BREAK,
-                  "a reader can no longer tell rows apart, nor fetch one by its key", NEW_VERSION},
-    [KEY_GAINED] = {"key_gained", "key_lost", CONTRACT_OK, "a promise more", ""},
-    [KEY_CHANGED] = {"key_changed", "key_changed", CONTRACT_BREAK, "addresses of single rows mean other rows, or none",
-                     NEW_VERSION},
-    [UNIQUE_LOST] = {"unique_lost", "unique_gained", CONTRACT_BREAK,
-                     "a reader that looks one row up by it meets several", NEW_VERSION},
-    [UNIQUE_GAINED] = {"unique_gained", "unique_lost", CONTRACT_OK, "a promise more", ""},
-    [FOREIGN_KEY_LOST] = {"foreign_key_lost", "foreign_key_gained", CONTRACT_BREAK,
-                          "a reader that embeds by it gets an error", NEW_VERSION},
-    [FOREIGN_KEY_GAINED] = {"foreign_key_gained", "foreign_key_lost", CONTRACT_OK, "a promise more", ""},
-    [READER_GRANT_LOST] = {"reader_grant_lost", "reader_grant_gained", CONTRACT_BREAK,
-                           "the reader's role may not read it",
-                           "GRANT SELECT on the view, and USAGE on its schema, to the reader's role"},
-    [READER_GRANT_GAINED] = {"reader_grant_gained", "reader_grant_lost", CONTRACT_OK, "it can be read now", ""},
-    [WRITE_GRANT_GAINED] = {"write_grant_gained", "write_grant_lost", CONTRACT_BREAK,
-                            "a plain view can be written through, down to the table",
-                            "REVOKE every grant but SELECT on the view"},
-    [WRITE_GRANT_LOST] = {"write_grant_lost", "write_grant_gained", CONTRACT_OK, "nobody may write through it", ""},
-    [OWNER_RIGHTS_LOST] = {"owner_rights_lost", "owner_rights_gained", CONTRACT_BREAK,
-                           "rights on the tables are checked as the view's owner, so every read fails",
-                           "GRANT SELECT on the tables to the view's owner"},
-    [OWNER_RIGHTS_GAINED] = {"owner_rights_gained", "owner_rights_lost", CONTRACT_OK, "it can be read now", ""},
-    [SECURITY_INVOKER_ON] = {"security_invoker_on", "security_invoker_off", CONTRACT_BREAK,
-                             "rights on the tables are checked as the reader, who has none",
-                             "ALTER VIEW … RESET (security_invoker)"},
-    [SECURITY_INVOKER_OFF] = {"security_invoker_off", "security_invoker_on", CONTRACT_OK,
-                              "rights are checked as the owner, as they should be", ""},
-    [SECURITY_BARRIER_ON] = {"security_barrier_on", "security_barrier_off", CONTRACT_ACK,
-                             "filters that are not leakproof no longer reach indexes",
-                             "say that it is wanted: `oriel contract lock --ack`"},
-    [SECURITY_BARRIER_OFF] = {"security_barrier_off", "security_barrier_on", CONTRACT_ACK,
-                              "a reader's function may see rows that the view filters out; CREATE OR REPLACE VIEW "
-                              "drops the option in silence",
-                              "repeat WITH (security_barrier), or say that it is wanted: `oriel contract lock --ack`"},
-    [DEFINITION_CHANGED] =
-        {"definition_changed", "definition_changed", CONTRACT_ACK,
-         "the same columns may now hold other values, or other rows",
-         "if the meaning stays what it was, say so with `oriel contract lock --ack`; if not: " NEW_VERSION},
-    [COMMENT_UNREADABLE] = {"comment_unreadable", "comment_readable", CONTRACT_BREAK,
-                            "key, relationships and not-null are declared there and cannot be known",
-                            "mend the comment"},
-    [COMMENT_READABLE] = {"comment_readable", "comment_unreadable", CONTRACT_OK, "the declarations are known again",
-                          ""},
-    [COMMENT_CHANGED] = {"comment_changed", "comment_changed", CONTRACT_OK, "the documentation changes", ""},
-    [DEPRECATION_SET] = {"deprecation_set", "deprecation_withdrawn", CONTRACT_OK, "readers are told to move", ""},
-    [DEPRECATION_WITHDRAWN] = {"deprecation_withdrawn", "deprecation_set", CONTRACT_OK, "readers may stay", ""},
-    [SUNSET_SET] = {"sunset_set", "sunset_withdrawn", CONTRACT_OK, "readers are told the day", ""},
-    [SUNSET_WITHDRAWN] = {"sunset_withdrawn", "sunset_set", CONTRACT_OK, "readers may stay", ""},
-    [SUNSET_EARLIER] = {"sunset_earlier", "sunset_later", CONTRACT_BREAK,
-                        "readers have planned by the day they were told", "keep the day, or take a later one"},
-    [SUNSET_LATER] = {"sunset_later", "sunset_earlier", CONTRACT_OK, "readers have more time", ""},
-    [SUCCESSOR_CHANGED] = {"successor_changed", "successor_changed", CONTRACT_OK, "readers are pointed elsewhere", ""},
-    [CACHE_CHANGED] = {"cache_changed", "cache_changed", CONTRACT_OK, "answers are kept for another time", ""},
-};
-const size_t n_contract_rules = N_RULES;
-_Static_assert(ARRAY_SIZE(contract_rules) == N_RULES, "each rule has its line");
 
 struct comparing {
     struct contract_differences *d;
     struct arena *arena;
     size_t room;
     const struct contract *before, *after;
+    const struct contract_set *agreed, *found; /* where targets of foreign keys are looked up; NULL: not known */
 };
 
-static void add(struct comparing *c, enum rule rule, const char *view, const char *column, const char *before,
-                const char *after)
+static void add(struct comparing *c, enum contract_rule_number rule, const char *view, const char *column,
+                const char *before, const char *after)
 {
     struct contract_differences *d = c->d;
     if (d->n == c->room) {
@@ -208,7 +77,7 @@ static int rank(const char *type)
 }
 
 /* What kind of change of type it is, seen from who reads the values. */
-static enum rule type_rule(const char *before, const char *after)
+static enum contract_rule_number type_rule(const char *before, const char *after)
 {
     int from = rank(before), to = rank(after);
     if (from >= 0 && to >= 0 && from / 10 == to / 10)
@@ -228,12 +97,35 @@ static enum rule type_rule(const char *before, const char *after)
     return wider ? TYPE_WIDENED : TYPE_NARROWED;
 }
 
+static bool in_list(const char *const *list, const char *name)
+{
+    while (*list && strcmp(*list, name) != 0)
+        list++;
+    return *list;
+}
+
+/* Of a lock file that was written before the values were known, nothing can be said. */
+static void compare_values(struct comparing *c, const struct contract_column *before,
+                           const struct contract_column *after)
+{
+    if (!before->values || !after->values)
+        return;
+    for (const char *const *v = before->values; *v; v++)
+        if (!in_list(after->values, *v))
+            add(c, ENUM_VALUE_LOST, c->before->view, before->name, *v, NULL);
+    for (const char *const *v = after->values; *v; v++)
+        if (!in_list(before->values, *v))
+            add(c, ENUM_VALUE_ADDED, c->before->view, before->name, NULL, *v);
+}
+
 static void compare_column(struct comparing *c, const struct contract_column *before,
                            const struct contract_column *after)
 {
     const char *view = c->before->view, *name = before->name;
     if (!same(before->type, after->type))
         add(c, type_rule(before->type, after->type), view, name, before->type, after->type);
+    else
+        compare_values(c, before, after);
     if (!same(before->collation, after->collation))
         add(c, COLLATION_CHANGED, view, name, before->collation, after->collation);
     if (before->not_null != after->not_null)
@@ -283,9 +175,14 @@ static void compare_columns(struct comparing *c)
 static void compare_keys(struct comparing *c)
 {
     const struct contract *b = c->before, *a = c->after;
-    if (same_list(b->key, a->key))
+    if (same_list(b->key, a->key)) {
+        if (b->sort_index != a->sort_index && b->sort_index != SORT_INDEX_UNKNOWN &&
+            a->sort_index != SORT_INDEX_UNKNOWN)
+            add(c, a->sort_index == SORT_INDEX_THERE ? SORT_INDEX_GAINED : SORT_INDEX_LOST, b->view, NULL,
+                list_text(c->arena, b->key), list_text(c->arena, a->key));
         return;
-    enum rule rule = !*a->key ? KEY_LOST : !*b->key ? KEY_GAINED : KEY_CHANGED;
+    }
+    enum contract_rule_number rule = !*a->key ? KEY_LOST : !*b->key ? KEY_GAINED : KEY_CHANGED;
     add(c, rule, b->view, NULL, list_text(c->arena, b->key), list_text(c->arena, a->key));
 }
 
@@ -314,24 +211,65 @@ static const char *foreign_key_text(struct arena *a, const struct contract_forei
                         list_text(a, fk->target_columns), fk->name ? " named " : "", fk->name ? fk->name : "");
 }
 
-/* What `one` has and `other` has not, told by the rule. */
-static void compare_relations(struct comparing *c, const struct contract *one, const struct contract *other,
-                              enum rule unique, enum rule foreign_key)
+static void compare_uniques(struct comparing *c)
 {
-    bool lost = one == c->before;
-    for (size_t i = 0; i < one->n_uniques; i++)
-        if (!has_unique(other, one->uniques[i])) {
-            const char *text = list_text(c->arena, one->uniques[i]);
-            add(c, unique, one->view, NULL, lost ? text : NULL, lost ? NULL : text);
-        }
-    for (size_t i = 0; i < one->n_foreign_keys; i++)
-        if (!has_foreign_key(other, &one->foreign_keys[i])) {
-            const char *text = foreign_key_text(c->arena, &one->foreign_keys[i]);
-            add(c, foreign_key, one->view, NULL, lost ? text : NULL, lost ? NULL : text);
-        }
+    const struct contract *b = c->before, *a = c->after;
+    for (size_t i = 0; i < b->n_uniques; i++)
+        if (!has_unique(a, b->uniques[i]))
+            add(c, UNIQUE_LOST, b->view, NULL, list_text(c->arena, b->uniques[i]), NULL);
+    for (size_t i = 0; i < a->n_uniques; i++)
+        if (!has_unique(b, a->uniques[i]))
+            add(c, UNIQUE_GAINED, b->view, NULL, NULL, list_text(c->arena, a->uniques[i]));
 }
 
-static void compare_flag(struct comparing *c, bool before, bool after, enum rule on, enum rule off)
+static bool same_entity(struct arena *a, const char *one, const char *other)
+{
+    const char *x, *y;
+    int version;
+    return contract_name_split(a, one, &x, &version) == 0 && contract_name_split(a, other, &y, &version) == 0 &&
+           same(x, y);
+}
+
+/* The foreign key that `other` has in place of fk: the same but for the version that it leads to. NULL: none. */
+static const struct contract_foreign_key *moved(struct comparing *c, const struct contract_foreign_key *fk,
+                                                const struct contract *one, const struct contract *other)
+{
+    for (size_t i = 0; i < other->n_foreign_keys; i++) {
+        const struct contract_foreign_key *k = &other->foreign_keys[i];
+        if (same_list(k->columns, fk->columns) && same_list(k->target_columns, fk->target_columns) &&
+            same(k->name, fk->name) && same_entity(c->arena, k->target, fk->target) && !has_foreign_key(one, k))
+            return k;
+    }
+    return NULL;
+}
+
+static bool is_gone(const struct contract_set *from, const char *view)
+{
+    return from && !contract_find_view(from, view);
+}
+
+static void compare_foreign_keys(struct comparing *c)
+{
+    const struct contract *b = c->before, *a = c->after;
+    for (size_t i = 0; i < b->n_foreign_keys; i++) {
+        const struct contract_foreign_key *fk = &b->foreign_keys[i], *to = moved(c, fk, b, a);
+        if (!has_foreign_key(a, fk))
+            add(c,
+                to                              ? FOREIGN_KEY_MOVED
+                : is_gone(c->found, fk->target) ? FOREIGN_KEY_RETIRED
+                                                : FOREIGN_KEY_LOST,
+                b->view, NULL, foreign_key_text(c->arena, fk), to ? foreign_key_text(c->arena, to) : NULL);
+    }
+    for (size_t i = 0; i < a->n_foreign_keys; i++) {
+        const struct contract_foreign_key *fk = &a->foreign_keys[i];
+        if (!has_foreign_key(b, fk) && !moved(c, fk, a, b))
+            add(c, is_gone(c->agreed, fk->target) ? FOREIGN_KEY_INTRODUCED : FOREIGN_KEY_GAINED, b->view, NULL, NULL,
+                foreign_key_text(c->arena, fk));
+    }
+}
+
+static void compare_flag(struct comparing *c, bool before, bool after, enum contract_rule_number on,
+                         enum contract_rule_number off)
 {
     if (before != after)
         add(c, after ? on : off, c->before->view, NULL, before ? "on" : "off", after ? "on" : "off");
@@ -355,10 +293,10 @@ static void compare_life(struct comparing *c)
     compare_flag(c, b->deprecated, a->deprecated, DEPRECATION_SET, DEPRECATION_WITHDRAWN);
     if (!same(b->sunset, a->sunset)) {
         /* days are written so that they sort as text */
-        enum rule rule = !b->sunset                         ? SUNSET_SET
-                         : !a->sunset                       ? SUNSET_WITHDRAWN
-                         : strcmp(a->sunset, b->sunset) < 0 ? SUNSET_EARLIER
-                                                            : SUNSET_LATER;
+        enum contract_rule_number rule = !b->sunset                         ? SUNSET_SET
+                                         : !a->sunset                       ? SUNSET_WITHDRAWN
+                                         : strcmp(a->sunset, b->sunset) < 0 ? SUNSET_EARLIER
+                                                                            : SUNSET_LATER;
         add(c, rule, b->view, NULL, b->sunset, a->sunset);
     }
     if (!same(b->successor, a->successor))
@@ -377,8 +315,8 @@ static void compare(struct comparing *c)
         add(c, a->problem ? COMMENT_UNREADABLE : COMMENT_READABLE, b->view, NULL, b->problem, a->problem);
     else {
         compare_keys(c);
-        compare_relations(c, b, a, UNIQUE_LOST, FOREIGN_KEY_LOST);
-        compare_relations(c, a, b, UNIQUE_GAINED, FOREIGN_KEY_GAINED);
+        compare_uniques(c);
+        compare_foreign_keys(c);
         compare_life(c);
     }
     compare_rights(c);
@@ -390,10 +328,10 @@ static void compare(struct comparing *c)
 }
 
 void contract_compare_one(struct contract_differences *d, struct arena *a, const struct contract *agreed,
-                          const struct contract *found)
+                          const struct contract *found, const struct contract_set *set)
 {
     *d = (struct contract_differences){0};
-    struct comparing c = {.d = d, .arena = a, .before = agreed, .after = found};
+    struct comparing c = {.d = d, .arena = a, .before = agreed, .after = found, .found = set};
     if (found)
         compare(&c);
     else
@@ -412,7 +350,7 @@ void contract_compare(struct contract_differences *d, struct arena *a, const str
                       const struct contract_set *found)
 {
     *d = (struct contract_differences){0};
-    struct comparing c = {.d = d, .arena = a};
+    struct comparing c = {.d = d, .arena = a, .agreed = agreed, .found = found};
     for (size_t i = 0; i < agreed->n; i++) {
         c.before = &agreed->contracts[i];
         c.after = contract_find_view(found, c.before->view);

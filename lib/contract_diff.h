@@ -40,9 +40,10 @@ struct contract_differences {
 /* Pure. agreed is the lock file's side, found the catalog's. */
 void contract_compare(struct contract_differences *d, struct arena *a, const struct contract_set *agreed,
                       const struct contract_set *found);
-/* The same for one contract; found NULL when the catalog does not have it. */
+/* The same for one contract; found NULL when the catalog does not have it. set: all that the catalog has, to know
+ * whether what a foreign key led to is gone; NULL when that is not known. */
 void contract_compare_one(struct contract_differences *d, struct arena *a, const struct contract *agreed,
-                          const struct contract *found);
+                          const struct contract *found, const struct contract_set *set);
 /* Sixteen hexadecimal digits that name this very difference: equal for equal rule, place, before and after. */
 const char *contract_difference_fingerprint(struct arena *a, const struct contract_difference *d);
 /* Whether the lock file acknowledges it. */

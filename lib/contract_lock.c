@@ -43,6 +43,10 @@ static void print_columns(const struct contract *c, struct buf *b)
         put_member(b, "collation", col->collation);
         if (col->not_null)
             buf_puts(b, ", \"notNull\": true");
+        if (col->values) {
+            buf_puts(b, ", \"values\": ");
+            put_list(b, col->values);
+        }
         put_member(b, "comment", col->comment);
         buf_putc(b, '}');
     }
@@ -58,6 +62,8 @@ static void print_keys(const struct contract *c, struct buf *b)
         put_list(b, c->key);
         buf_puts(b, ",\n");
     }
+    if (c->sort_index != SORT_INDEX_UNKNOWN)
+        buf_printf(b, "      \"keyIndex\": %s,\n", c->sort_index == SORT_INDEX_THERE ? "true" : "false");
     if (c->n_uniques) {
         buf_puts(b, "      \"unique\": [");
         for (size_t i = 0; i < c->n_uniques; i++) {
@@ -147,24 +153,6 @@ struct loading {
     struct arena *arena;
 };
 
-static void load_columns(struct contract *c, struct arena *a, const struct cfg *list)
-{
-    static const char *const keys[] = {"name", "type", "collation", "notNull", "comment", NULL};
-    c->n_columns = cfg_length(list);
-    c->columns = arena_array(a, c->n_columns, sizeof *c->columns);
-    for (size_t i = 0; i < c->n_columns; i++) {
-        const struct cfg *at = cfg_at(list, i);
-        cfg_keys(at, keys);
-        c->columns[i] = (struct contract_column){
-            .name = cfg_need_string(at, "name"),
-            .type = cfg_need_string(at, "type"),
-            .collation = cfg_string(at, "collation", NULL),
-            .comment = cfg_string(at, "comment", NULL),
-            .not_null = cfg_bool(at, "notNull", false),
-        };
-    }
-}
-
 /* Strings of the list at c, each of which must be a column of the contract. */
 static const char *const *load_names(const struct contract *k, struct arena *a, const struct cfg *c)
 {
@@ -176,6 +164,25 @@ static const char *const *load_names(const struct contract *k, struct arena *a, 
             cfg_error(cfg_at(c, i), "the contract has no column \"%s\"", names[i]);
     }
     return names;
+}
+
+static void load_columns(struct contract *c, struct arena *a, const struct cfg *list)
+{
+    static const char *const keys[] = {"name", "type", "collation", "notNull", "values", "comment", NULL};
+    c->n_columns = cfg_length(list);
+    c->columns = arena_array(a, c->n_columns, sizeof *c->columns);
+    for (size_t i = 0; i < c->n_columns; i++) {
+        const struct cfg *at = cfg_at(list, i), *values = cfg_get(at, "values");
+        cfg_keys(at, keys);
+        c->columns[i] = (struct contract_column){
+            .name = cfg_need_string(at, "name"),
+            .type = cfg_need_string(at, "type"),
+            .collation = cfg_string(at, "collation", NULL),
+            .comment = cfg_string(at, "comment", NULL),
+            .not_null = cfg_bool(at, "notNull", false),
+            .values = values->value ? load_names(NULL, a, values) : NULL,
+        };
+    }
 }
 
 static void load_foreign_keys(struct contract *c, struct arena *a, const struct cfg *list)
@@ -199,9 +206,10 @@ static void load_foreign_keys(struct contract *c, struct arena *a, const struct 
 
 static void load_contract(const struct cfg *at, void *context)
 {
-    static const char *const keys[] = {"description",     "columns",    "noKey",  "primaryKey", "unique",
-                                       "foreignKeys",     "deprecated", "sunset", "successor",  "cacheSeconds",
-                                       "securityBarrier", "grants",     "output", "definition", NULL};
+    static const char *const keys[] = {"description", "columns",   "noKey",        "primaryKey",
+                                       "keyIndex",    "unique",    "foreignKeys",  "deprecated",
+                                       "sunset",      "successor", "cacheSeconds", "securityBarrier",
+                                       "grants",      "output",    "definition",   NULL};
     static const char *const empty[] = {NULL};
     struct loading *loading = context;
     struct arena *a = loading->arena;
@@ -227,6 +235,8 @@ static void load_contract(const struct cfg *at, void *context)
         cfg_error(at, "a contract's name has the form v_<entity>_v<number>");
     load_columns(c, a, cfg_get(at, "columns"));
     c->key = load_names(c, a, cfg_get(at, "primaryKey"));
+    if (cfg_get(at, "keyIndex")->value)
+        c->sort_index = cfg_bool(at, "keyIndex", false) ? SORT_INDEX_THERE : SORT_INDEX_MISSING;
     const struct cfg *uniques = cfg_get(at, "unique");
     c->n_uniques = cfg_length(uniques);
     c->uniques = arena_array(a, c->n_uniques, sizeof *c->uniques);

@@ -1,4 +1,4 @@
-# The rules of lib/contract_diff.c and the lint, each by the SQL that triggers it and the SQL next to it that does not, on a
+# The rules of lib/contract_rule.c and the lint, each by the SQL that triggers it and the SQL next to it that does not, on a
 # real catalog. Every rule must stand here.
 use strict;
 use warnings;
@@ -10,9 +10,9 @@ use Test::More;
 # What every case begins with.
 my $start = <<'END';
 CREATE TYPE dp.mood AS ENUM ('good', 'bad');
-CREATE TABLE dp.maker (id bigint PRIMARY KEY, name text);
+CREATE TABLE dp.maker (id bigint PRIMARY KEY, name text, mood dp.mood);
 CREATE TABLE dp.thing (id bigint PRIMARY KEY, name varchar(20), size integer, amount numeric(8,2), maker_id bigint, note text);
-CREATE VIEW api.v_makers_v1 AS SELECT m.id, m.name FROM dp.maker m;
+CREATE VIEW api.v_makers_v1 AS SELECT m.id, m.name, m.mood FROM dp.maker m;
 COMMENT ON VIEW api.v_makers_v1 IS E'Makers.\n@primaryKey id';
 GRANT SELECT ON api.v_makers_v1 TO oriel_ds;
 CREATE VIEW api.v_things_v1 WITH (security_barrier) AS SELECT t.id, t.name, t.size, t.amount, t.maker_id FROM dp.thing t;
@@ -40,11 +40,12 @@ sub tags {
 
 my $all  = 't.id, t.name, t.size, t.amount, t.maker_id';
 my $made = "CREATE VIEW api.v_more_v1 AS SELECT m.id FROM dp.maker m; COMMENT ON VIEW api.v_more_v1 IS E'More.\\n\@primaryKey id'; GRANT SELECT ON api.v_more_v1 TO oriel_ds";
+my $makers2 = $made =~ s/v_more_v1/v_makers_v2/gr . '; ';
 
 # rule, verdict, SQL that the start is locked with besides, SQL that triggers it, SQL beside it that does not
 my @cases = (
     [contract_added    => 'ok',    '', $made, 'CREATE VIEW dp.more AS SELECT m.id FROM dp.maker m'],
-    [contract_removed  => 'BREAK', '', 'DROP VIEW api.v_makers_v1', 'CREATE OR REPLACE VIEW api.v_makers_v1 AS SELECT m.id, m.name FROM dp.maker m'],
+    [contract_removed  => 'BREAK', '', 'DROP VIEW api.v_makers_v1', 'CREATE OR REPLACE VIEW api.v_makers_v1 AS SELECT m.id, m.name, m.mood FROM dp.maker m'],
     [tombstone_reused  => 'BREAK', 'tombstone v_more_v1', $made, $made =~ s/v_more_v1/v_more_v2/gr],
     [column_added      => 'ok',    '', again("$all, t.note"), 'ALTER TABLE dp.thing ADD COLUMN more text'],
     [column_removed    => 'BREAK', '', again('t.id, t.name, t.size, t.maker_id'), 'ALTER TABLE dp.thing DROP COLUMN note'],
@@ -53,16 +54,23 @@ my @cases = (
     [type_changed      => 'BREAK', '', again('t.id, t.name, t.size::text AS size, t.amount, t.maker_id'), again('t.id, t.name, t.size::integer AS size, t.amount, t.maker_id')],
     [type_widened      => 'BREAK', '', again('t.id, t.name, t.size::bigint AS size, t.amount, t.maker_id'), again('t.id, t.name, t.size, t.amount::numeric(8,2) AS amount, t.maker_id')],
     [type_narrowed     => 'BREAK', '', again('t.id, t.name, t.size, t.amount::numeric(8,1) AS amount, t.maker_id'), again('t.id, t.name, t.size, t.amount::numeric(8,2) AS amount, t.maker_id')],
+    [enum_value_added  => 'ACK',   '', q{ALTER TYPE dp.mood ADD VALUE 'so-so'}, q{CREATE TYPE dp.mode AS ENUM ('so-so')}],
+    [enum_value_lost   => 'ACK',   '', q{ALTER TYPE dp.mood RENAME VALUE 'bad' TO 'awful'}, q{ALTER TYPE dp.mood ADD VALUE 'awful'}],
     [collation_changed => 'BREAK', '', again('t.id, t.name COLLATE pg_catalog."C" AS name, t.size, t.amount, t.maker_id'), again('t.id, t.name COLLATE pg_catalog."default" AS name, t.size, t.amount, t.maker_id')],
     [not_null_lost     => 'BREAK', '', "COMMENT ON COLUMN api.v_things_v1.id IS 'Number.'", 'ALTER TABLE dp.thing DROP CONSTRAINT thing_pkey; ALTER TABLE dp.thing ALTER id DROP NOT NULL'],
     [not_null_gained   => 'ok',    '', q{COMMENT ON COLUMN api.v_things_v1.size IS '@notNull'}, 'ALTER TABLE dp.thing ALTER size SET NOT NULL'],
     [key_lost          => 'BREAK', '', tags('@primaryKey id', '@noKey'), 'ALTER TABLE dp.thing DROP CONSTRAINT thing_pkey'],
     [key_gained        => 'ok',    q{COMMENT ON VIEW api.v_makers_v1 IS E'Makers.\n@noKey'}, q{COMMENT ON VIEW api.v_makers_v1 IS E'Makers.\n@primaryKey id'}, 'CREATE UNIQUE INDEX ON dp.maker (name)'],
     [key_changed       => 'BREAK', '', tags('@primaryKey id', '@primaryKey id, name'), tags('@primaryKey id', '@primaryKey "id"')],
+    [sort_index_lost   => 'ACK',   '', 'ALTER TABLE dp.maker DROP CONSTRAINT maker_pkey', 'CREATE INDEX ON dp.maker (name)'],
+    [sort_index_gained => 'ok',    'ALTER TABLE dp.maker DROP CONSTRAINT maker_pkey', 'CREATE INDEX ON dp.maker (id)', 'CREATE INDEX ON dp.maker (name, id)'],
     [unique_lost       => 'BREAK', '', tags('\n@unique name', ''), 'CREATE UNIQUE INDEX ON dp.thing (name)'],
     [unique_gained     => 'ok',    '', tags('@unique name', '@unique name\n@unique size'), 'CREATE UNIQUE INDEX ON dp.thing (size)'],
     [foreign_key_lost  => 'BREAK', '', tags('\n@foreignKey (maker_id) references v_makers_v1 (id)', ''), 'ALTER TABLE dp.thing ADD FOREIGN KEY (maker_id) REFERENCES dp.maker'],
     [foreign_key_gained => 'ok',   '', tags('@unique', '@foreignKey (id) references v_makers_v1 (id)\n@unique'), 'ALTER TABLE dp.thing ADD FOREIGN KEY (maker_id) REFERENCES dp.maker'],
+    [foreign_key_moved => 'ACK',   '', $makers2 . tags('references v_makers_v1', 'references v_makers_v2'), $makers2 . tags('(maker_id) references v_makers_v1', '(size) references v_makers_v2')],
+    [foreign_key_retired => 'ACK', '', 'DROP VIEW api.v_makers_v1; ' . tags('\n@foreignKey (maker_id) references v_makers_v1 (id)', ''), tags('\n@foreignKey (maker_id) references v_makers_v1 (id)', '')],
+    [foreign_key_introduced => 'ok', '', "$made; " . tags('@unique', '@foreignKey (id) references v_more_v1 (id)\n@unique'), tags('@unique', '@foreignKey (id) references v_makers_v1 (id)\n@unique')],
     [reader_grant_lost => 'BREAK', '', 'REVOKE SELECT ON api.v_things_v1 FROM oriel_ds', 'GRANT SELECT ON api.v_things_v1 TO oriel_dp'],
     [reader_grant_gained => 'ok',  'unreadable', 'GRANT SELECT ON api.v_makers_v1 TO oriel_ds', 'GRANT SELECT ON api.v_makers_v1 TO oriel_dp'],
     [write_grant_gained => 'BREAK', '', 'GRANT UPDATE ON api.v_things_v1 TO oriel_ds', 'GRANT REFERENCES ON api.v_things_v1 TO oriel_ds'],
@@ -151,7 +159,7 @@ for (@cases) {
     begin_again();
     is(found($state, $does_not)->{$rule}, undef, "$rule: not by what stands beside it");
 }
-my @rules = read_file('lib/contract_diff.c') =~ /^    \[[A-Z_]+\] =\s+\{"(\w+)"/mg;
+my @rules = read_file('lib/contract_rule.c') =~ /^    \[[A-Z_]+\] =\s+\{"(\w+)"/mg;
 is_deeply([sort keys %tested], [sort @rules], 'every rule of the table stands here');
 
 # ---- lint ----
@@ -162,6 +170,10 @@ my @lints = (
     ['a whole row among columns', again("$all, count(t.*) OVER () AS n"), again("$all, count(*) OVER () AS n"), qr/v_things_v1: it refers to a whole row/],
     ['a function whose body is a string', "$function AS 'SELECT n * 2'; " . again("$all, dp.double(t.size) AS twice"),
         "$function BEGIN ATOMIC SELECT n * 2; END; " . again("$all, dp.double(t.size) AS twice"), qr/v_things_v1: it calls dp\.double\(integer\), an SQL function whose body is a string/],
+    ['a reference to no contract', tags('references v_makers_v1', 'references v_makers_v2'), tags('references v_makers_v1 (id)', 'references v_makers_v1 (id)|@name maker'),
+        qr/v_things_v1: \@foreignKey \(maker_id\) references v_makers_v2 leads nowhere: there is no such contract\. What to do:/],
+    ['a reference to no column', tags('references v_makers_v1 (id)', 'references v_makers_v1 (ident)'), tags('references v_makers_v1 (id)', 'references v_makers_v1 (name)'),
+        qr/v_things_v1: \@foreignKey \(maker_id\) references v_makers_v1 leads nowhere: there is no such column "ident"/],
     ['no description', tags('Things.\n', ''), tags('Things.', 'All.'), qr/v_things_v1: it has no description/],
     ['no key', tags('\n@primaryKey id', ''), tags('@primaryKey id', '@noKey'), qr/v_things_v1: it has no key/],
 );

@@ -196,6 +196,13 @@ subtest 'contract refuses, by name, while somebody needs it' => sub {
     $s->sql('CREATE VIEW api.v_prices_v1 WITH (security_barrier) AS SELECT t.id, t.price FROM dp.thing t; ALTER VIEW api.v_prices_v1 OWNER TO oriel_owner');
     like(scalar phase('contract'), qr/^1 .*contract\.sql:\d*:? ?cannot drop column price of table dp\.thing because other objects depend on it.*v_prices_v1/s, 'another view reads the column');
     $s->sql('DROP VIEW api.v_prices_v1');
+    $s->sql(q{CREATE VIEW api.v_parts_v1 AS SELECT t.id FROM dp.thing t; ALTER VIEW api.v_parts_v1 OWNER TO oriel_owner;
+              COMMENT ON VIEW api.v_parts_v1 IS E'Parts.\n@primaryKey id\n@foreignKey (id) references v_things_v1 (id)'});
+    for my $phase (qw(brownout contract)) {
+        like(scalar phase($phase), qr/^1 .*api\.v_parts_v1: \@foreignKey \(id\) references v_things_v1 leads nowhere: there is no such contract\. What to do: give it a comment.*contract\.sql: rolled back, since a reference would lead nowhere/s,
+            "another contract refers to the one that goes: $phase");
+    }
+    $s->sql('DROP VIEW api.v_parts_v1');
     is(catalog() =~ s/\n?\@sunset 2020-01-01//r, $second, 'nothing was changed by all that');
 };
 

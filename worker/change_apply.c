@@ -5,6 +5,8 @@
 #include "lib/log.h"
 #include "lib/settings.h"
 #include "worker/change_lint.h"
+#include "worker/contract_lint.h"
+#include "worker/contract_order.h"
 
 static const struct change_file *file_of(const struct change_application *app)
 {
@@ -63,7 +65,7 @@ static enum change_outcome read_contracts(struct contract_set *set, struct arena
     else if (outcome == CHANGE_APPLIED && contract_catalog_parse(set, a, r) < 0)
         outcome = CHANGE_FAILED;
     PQclear(r);
-    return outcome;
+    return outcome == CHANGE_APPLIED ? contract_order_read(set, c) : outcome;
 }
 
 int change_judge_additive(const struct change_application *app, struct arena *a, const struct contract_set *lock,
@@ -153,6 +155,10 @@ static enum change_outcome try_once(void *context)
     if (outcome != CHANGE_APPLIED)
         return outcome;
     contract_compare(&d, a, &before, &now);
+    if (contract_lint_references(&now, &before) < 0) {
+        log_error("%s: rolled back, since a reference would lead nowhere; nothing was changed", f->path);
+        return CHANGE_FAILED;
+    }
     if (judge_all(app, a, &applying->lock, &d) < 0 || (app->look && app->look(app, a, &d) < 0) || finish(app) < 0)
         return CHANGE_FAILED;
     return CHANGE_APPLIED;

@@ -12,6 +12,7 @@
 #include "lib/text.h"
 #include "worker/command.h"
 #include "worker/contract_lint.h"
+#include "worker/contract_order.h"
 #include "worker/contract_print.h"
 
 enum { LARGEST_LOCK = 64 << 20, CANNOT_TELL = CONTRACT_BREAK + 1 };
@@ -150,9 +151,11 @@ static int write_file(struct arena *a, const char *path, const struct buf *text)
 static int read_database(const struct asking *q, struct contract_set *found, bool *wrong)
 {
     PGconn *c = command_connect(q->context);
-    int result = c ? contract_catalog_read(found, q->arena, c) : -1;
+    int result =
+        c && contract_catalog_read(found, q->arena, c) == 0 && contract_order_read(found, c) == CHANGE_APPLIED ? 0 : -1;
     if (result == 0)
-        *wrong = (contract_lint(found) < 0) | (contract_lint_views(c) < 0);
+        *wrong =
+            (contract_lint(found) < 0) | (contract_lint_references(found, NULL) < 0) | (contract_lint_views(c) < 0);
     PQfinish(c);
     return result;
 }

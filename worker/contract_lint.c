@@ -58,6 +58,45 @@ int contract_lint(const struct contract_set *set)
     return result;
 }
 
+/* The column that its target lacks; "" when there is no target; NULL when it leads somewhere. */
+static const char *missing(const struct contract_set *set, const struct contract_foreign_key *fk)
+{
+    const struct contract *target = contract_find_view(set, fk->target);
+    for (size_t i = 0; target && fk->target_columns[i]; i++)
+        if (!contract_find_column(target, fk->target_columns[i]))
+            return fk->target_columns[i];
+    return target ? NULL : "";
+}
+
+static bool led_nowhere(const struct contract_set *before, const char *view, const struct contract_foreign_key *fk)
+{
+    const struct contract *c = before ? contract_find_view(before, view) : NULL;
+    for (size_t i = 0; c && i < c->n_foreign_keys; i++)
+        if (strcmp(c->foreign_keys[i].target, fk->target) == 0)
+            return missing(before, fk);
+    return false;
+}
+
+int contract_lint_references(const struct contract_set *set, const struct contract_set *before)
+{
+    int result = 0;
+    for (size_t i = 0; i < set->n; i++)
+        for (size_t k = 0; k < set->contracts[i].n_foreign_keys; k++) {
+            const char *view = set->contracts[i].view;
+            const struct contract_foreign_key *fk = &set->contracts[i].foreign_keys[k];
+            const char *lacks = missing(set, fk);
+            if (!lacks || led_nowhere(before, view, fk))
+                continue;
+            log_error(
+                "%s.%s: @foreignKey (%s%s) references %s leads nowhere: there is no such %s%s%s. What to do: give "
+                "it a comment that references what is there, or leaves the line out",
+                SCHEMA_API, view, fk->columns[0], fk->columns[1] ? ", …" : "", fk->target,
+                *lacks ? "column \"" : "contract", lacks, *lacks ? "\"" : "");
+            result = -1;
+        }
+    return result;
+}
+
 /* A variable of attribute 0 is a whole row; pg_depend does not tell, since it names the columns that are used besides.
  */
 static const char views_sql[] =

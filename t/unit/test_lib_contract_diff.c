@@ -230,8 +230,8 @@ static void test_case(size_t i)
     arena_init(&a);
     struct contract *before = make(&a), *after = make(&a);
     cases[i].change(after);
-    contract_compare_one(&d, &a, before, after);
-    contract_compare_one(&back, &a, after, before);
+    contract_compare_one(&d, &a, before, after, NULL);
+    contract_compare_one(&back, &a, after, before, NULL);
     const struct contract_rule *rule = rule_named(cases[i].rule);
     const struct contract_difference *found = find(&d, cases[i].rule);
     ok(found, "change %zu triggers %s", i, cases[i].rule);
@@ -271,7 +271,7 @@ static void test_removal_moves_nothing(void)
     arena_init(&a);
     struct contract *before = make(&a), *after = make(&a);
     memmove(after->columns + 1, after->columns + 2, (--after->n_columns - 1) * sizeof *after->columns);
-    contract_compare_one(&d, &a, before, after);
+    contract_compare_one(&d, &a, before, after, NULL);
     ok(d.n == 1 && find(&d, "column_removed"), "a removed column is told once, not as a move of those behind it");
     arena_release(&a);
 }
@@ -283,7 +283,7 @@ static void test_insertion_moves(void)
     arena_init(&a);
     struct contract *before = make(&a), *after = make(&a);
     insert(after);
-    contract_compare_one(&d, &a, before, after);
+    contract_compare_one(&d, &a, before, after, NULL);
     ok(find(&d, "column_moved") && d.verdict == CONTRACT_BREAK, "a column in front moves those behind it");
     arena_release(&a);
 }
@@ -296,10 +296,89 @@ static void test_sunset(void)
     struct contract *before = make(&a), *after = make(&a);
     before->sunset = "2027-06-01";
     after->sunset = "2027-01-01";
-    contract_compare_one(&d, &a, before, after);
+    contract_compare_one(&d, &a, before, after, NULL);
     ok(find(&d, "sunset_earlier") && d.verdict == CONTRACT_BREAK, "an earlier sunset breaks");
-    contract_compare_one(&d, &a, after, before);
+    contract_compare_one(&d, &a, after, before, NULL);
     ok(find(&d, "sunset_later") && d.verdict == CONTRACT_OK, "a later one does not");
+    arena_release(&a);
+}
+
+static void test_values(void)
+{
+    static const char *const two[] = {"good", "bad", NULL}, *const three[] = {"good", "so-so", "bad", NULL};
+    struct arena a;
+    struct contract_differences d;
+    arena_init(&a);
+    struct contract *before = make(&a), *after = make(&a);
+    after->columns[1].values = three;
+    contract_compare_one(&d, &a, before, after, NULL);
+    ok(d.n == 0, "values that a lock file does not know are no difference");
+    before->columns[1].values = two;
+    contract_compare_one(&d, &a, before, after, NULL);
+    ok(d.n == 1 && find(&d, "enum_value_added") && d.verdict == CONTRACT_ACK, "a value more wants an acknowledgement");
+    is(d.list[0].after, "so-so", "and is named");
+    contract_compare_one(&d, &a, after, before, NULL);
+    ok(d.n == 1 && find(&d, "enum_value_lost") && d.verdict == CONTRACT_ACK, "a value less too");
+    is(d.list[0].before, "so-so", "and is named");
+    arena_release(&a);
+}
+
+static void test_sort_index(void)
+{
+    struct arena a;
+    struct contract_differences d;
+    arena_init(&a);
+    struct contract *before = make(&a), *after = make(&a);
+    after->sort_index = SORT_INDEX_MISSING;
+    contract_compare_one(&d, &a, before, after, NULL);
+    ok(d.n == 0, "an index that was not asked for is no difference");
+    before->sort_index = SORT_INDEX_THERE;
+    contract_compare_one(&d, &a, before, after, NULL);
+    ok(d.n == 1 && find(&d, "sort_index_lost") && d.verdict == CONTRACT_ACK, "a lost one wants an acknowledgement");
+    contract_compare_one(&d, &a, after, before, NULL);
+    ok(d.n == 1 && find(&d, "sort_index_gained") && d.verdict == CONTRACT_OK, "a gained one does not");
+    arena_release(&a);
+}
+
+/* A set of v_things_v1 with a foreign key to the target, and of the contracts of those names. */
+static struct contract_set set_with(struct arena *a, const char *target, const char *one, const char *other)
+{
+    struct contract_set set = {.contracts = arena_array(a, 3, sizeof *set.contracts), .tombstones = no_names};
+    const char *const others[] = {one, other};
+    set.contracts[set.n++] = *make(a);
+    for (size_t i = 0; i < 2; i++)
+        if (others[i]) {
+            set.contracts[set.n] = *make(a);
+            set.contracts[set.n++].view = others[i];
+        }
+    if (target) {
+        set.contracts[0].n_foreign_keys = 1;
+        set.contracts[0].foreign_keys[0] =
+            (struct contract_foreign_key){.columns = key_id, .target = target, .target_columns = key_id};
+    }
+    return set;
+}
+
+static void test_foreign_keys(void)
+{
+    struct arena a;
+    struct contract_differences d;
+    arena_init(&a);
+    struct contract_set to_one = set_with(&a, "v_makers_v1", "v_makers_v1", "v_makers_v2"),
+                        to_two = set_with(&a, "v_makers_v2", "v_makers_v2", NULL),
+                        to_none = set_with(&a, NULL, NULL, NULL),
+                        left = set_with(&a, NULL, "v_makers_v1", "v_makers_v2");
+    contract_compare(&d, &a, &to_one, &to_two);
+    ok(find(&d, "foreign_key_moved") && !find(&d, "foreign_key_lost") && !find(&d, "foreign_key_gained"),
+       "another version of what it leads to is a move");
+    contract_compare(&d, &a, &to_one, &to_none);
+    ok(find(&d, "foreign_key_retired") && !find(&d, "foreign_key_lost"), "it may go with what it leads to");
+    contract_compare(&d, &a, &to_none, &to_one);
+    ok(find(&d, "foreign_key_introduced") && !find(&d, "foreign_key_gained"), "and come with it");
+    contract_compare(&d, &a, &to_one, &left);
+    ok(find(&d, "foreign_key_lost") && d.verdict == CONTRACT_BREAK, "but not go from what is still there");
+    contract_compare_one(&d, &a, &to_one.contracts[0], &to_none.contracts[0], &to_none);
+    ok(find(&d, "foreign_key_retired"), "one contract is compared with that in mind");
     arena_release(&a);
 }
 
@@ -311,6 +390,9 @@ int main(void)
     test_removal_moves_nothing();
     test_insertion_moves();
     test_sunset();
+    test_values();
+    test_sort_index();
+    test_foreign_keys();
     for (size_t i = 0; i < n_contract_rules; i++) {
         const struct contract_rule *r = &contract_rules[i], *mirror = rule_named(r->mirror);
         ok(mirror && rule_named(mirror->mirror) == r, "%s and its mirror point at each other", r->name);

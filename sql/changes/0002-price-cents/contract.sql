@@ -6,3 +6,6 @@ SELECT p.id, p.client, p.external_id, p.vendor_id, p.name, p.category, p.price_c
 FROM dp.product p
 WHERE p.gone_at IS NULL;
 ALTER TABLE dp.product DROP COLUMN price;
+-- What a batch refers to is the product's second version from here on.
+COMMENT ON VIEW api.v_batches_v1 IS
+    E'Batches: the lots or packages that a product comes in.\n@primaryKey id\n@unique client, external_id\n@foreignKey (product_id) references v_products_v2 (id)|@name product';
