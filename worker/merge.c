@@ -90,6 +90,13 @@ void merge_transaction_ended(struct merge *m)
 
 /* ---- merging ---- */
 
+static int script(struct session *s, const char *sql)
+{
+    PGresult *r = session_script(s, doing_merge, sql);
+    PQclear(r);
+    return r ? 0 : -1;
+}
+
 static int count_in(struct merge_counts *counts, struct session *s, const char *sql)
 {
     PGresult *r = session_script(s, doing_merge, sql);
@@ -118,6 +125,39 @@ static int merge_in_rounds(const struct merge_sql *sql, struct session *s, struc
     return count_in(counts, s, sql->merge);
 }
 
+enum nearness { NEAR_NONE, NEAR_FEW, NEAR_MANY };
+
+/* How much of the table stands between the keys that are staged. -1: s->failure says why it is not known. */
+static int look_near(const struct merge_sql *sql, struct session *s, long long *staged)
+{
+    static const char as_usual[] = "SET LOCAL enable_seqscan = on; SET LOCAL enable_bitmapscan = on";
+    PGresult *r = session_script(s, doing_merge, sql->near);
+    if (!r)
+        return -1;
+    long long found = session_integer(r, 0, 0);
+    *staged = session_integer(r, 0, 1);
+    PQclear(r);
+    if (script(s, as_usual) < 0)
+        return -1;
+    return !found ? NEAR_NONE : found <= 2 * *staged ? NEAR_FEW : NEAR_MANY;
+}
+
+/* Merges what is staged, each time by what costs least. */
+static int merge_staged(const struct merge_sql *sql, struct session *s, struct merge_counts *counts)
+{
+    long long staged = 0, unchanged = counts->n[COUNT_UNCHANGED];
+    int near = sql->near ? look_near(sql, s, &staged) : NEAR_MANY;
+    if (near < 0)
+        return -1;
+    if (near == NEAR_NONE && sql->merge_new)
+        return count_in(counts, s, sql->merge_new);
+    if (near == NEAR_FEW && (count_in(counts, s, sql->same) < 0 || script(s, "SET LOCAL enable_nestloop = on") < 0))
+        return -1;
+    if (near == NEAR_FEW && counts->n[COUNT_UNCHANGED] - unchanged == staged)
+        return 0;
+    return merge_in_rounds(sql, s, counts);
+}
+
 static int stage_and_merge(struct merge_entity *e, struct session *s, const struct rows *rows, size_t first, size_t n,
                            struct merge_counts *total)
 {
@@ -132,7 +172,7 @@ static int stage_and_merge(struct merge_entity *e, struct session *s, const stru
     }
     e->staged = true;
     if (session_copy(s, "staging rows", e->sql.copy, text, len) < 0 || count_in(&counts, s, e->sql.duplicates) < 0 ||
-        merge_in_rounds(&e->sql, s, &counts) < 0)
+        merge_staged(&e->sql, s, &counts) < 0)
         return -1;
     if (counts.n[COUNT_WRITTEN] != counts.n[COUNT_INSERTED] + counts.n[COUNT_UPDATED]) {
         failure_set(&s->failure, "40001", doing_merge, "somebody else changed the table at the same time");
@@ -163,13 +203,6 @@ static int reject_row(struct merge *m, struct session *s, size_t i, struct linea
                                               *f.constraint ? f.constraint : f.sqlstate, f.message});
     arena_release(&a);
     return result;
-}
-
-static int script(struct session *s, const char *sql)
-{
-    PGresult *r = session_script(s, doing_merge, sql);
-    PQclear(r);
-    return r ? 0 : -1;
 }
 
 /* Before records are blamed: is the table still the one that staging was made for? */

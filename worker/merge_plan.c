@@ -21,6 +21,12 @@ static bool in_list(const char *const *list, const char *s)
     return *list;
 }
 
+/* Texts are to be in the same order here and there. */
+static const char *type_of(struct arena *a, const struct relation_column *c)
+{
+    return c->collation ? arena_printf(a, "%s COLLATE %s", c->type, c->collation) : c->type;
+}
+
 /* A reference is staged as the key of what it refers to, in the type of that key, and stored as its id. */
 static const char *describe_reference(struct merge_plan *p, struct merge_column *c, const struct entity_set *set,
                                       const struct relation *relations)
@@ -35,7 +41,7 @@ static const char *describe_reference(struct merge_plan *p, struct merge_column 
     if (!found)
         return arena_printf(p->arena, "table %s.%s, which field \"%s\" refers to, has no column \"%s\"", target->schema,
                             target->table, c->field->name, key->name);
-    c->type = found->type;
+    c->type = type_of(p->arena, found);
     c->target = target;
     c->target_key = identifier(p->arena, key->name);
     c->staged = arena_printf(p->arena, "r%td.%s", c - p->columns, identifier(p->arena, target->id));
@@ -57,7 +63,7 @@ static const char *describe_column(struct merge_plan *p, const struct field *fie
     c->field = field;
     c->name = identifier(p->arena, name);
     c->stage_name = field ? c->name : "raw_client";
-    c->type = found->type;
+    c->type = type_of(p->arena, found);
     c->key = in_list(e->primary_key, name);
     c->order = e->order_by && strcmp(e->order_by, name) == 0;
     c->staged = arena_printf(p->arena, "s.%s", c->stage_name);
@@ -71,6 +77,24 @@ static bool is_referenced(const struct entity_set *set, const char *name)
             if (f->reference && strcmp(f->reference, name) == 0)
                 return true;
     return false;
+}
+
+/* Does an index of these columns begin with this one, behind the client where the key holds it? */
+static bool leads(const struct merge_plan *p, const char *index, const struct merge_column *c)
+{
+    const char *client = "client,";
+    size_t n = strlen(c->field->name), skip = p->entity->keyed_by_client ? strlen(client) : 0;
+    return strncmp(index, client, skip) == 0 && strncmp(index + skip, c->field->name, n) == 0 &&
+           (!index[skip + n] || index[skip + n] == ',');
+}
+
+static const struct merge_column *find_near(const struct merge_plan *p, const char *const *indexes)
+{
+    for (; indexes && *indexes; indexes++)
+        for (const struct merge_column *c = p->columns; c < p->columns + p->n; c++)
+            if (c->key && c->field && !c->target && leads(p, *indexes, c))
+                return c;
+    return NULL;
 }
 
 const char *merge_plan_make(struct merge_plan *p, struct arena *a, const struct entity_set *set, size_t i,
@@ -88,6 +112,7 @@ const char *merge_plan_make(struct merge_plan *p, struct arena *a, const struct 
         if (field_is_stored(&e->fields[f]))
             problem = describe_column(p, &e->fields[f], set, relations);
     p->has_gone_at = relation_column(&relations[i], COLUMN_GONE_AT);
+    p->near = find_near(p, relations[i].unique_orders);
     p->referenced = is_referenced(set, e->name);
     return problem;
 }

@@ -12,7 +12,7 @@
 struct merge_column {
     const char *name;
     const char *stage_name;    /* in the staging table */
-    const char *type;          /* there */
+    const char *type;          /* there, with its collation */
     const char *staged;        /* where its value stands when judging: s."name", or r2."id" for a reference */
     bool key;                  /* of the natural key */
     bool order;                /* orderBy */
@@ -29,8 +29,11 @@ struct merge_plan {
     size_t number;      /* of the entity file in its set: names the staging table */
     struct merge_column *columns;
     size_t n;
+    /* The column of the natural key by whose values, with the client's, an index of the table begins; NULL: none. */
+    const struct merge_column *near;
     bool referenced, refers_to_itself, parks, has_gone_at;
-    bool some; /* the statement being made is merge_some */
+    bool some;    /* the statement being made is merge_some */
+    bool all_new; /* it is merge_new */
 };
 
 /* Returns NULL, or why entity file i and its table do not go together, as a sentence. Everything lives in a. */

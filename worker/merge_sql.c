@@ -59,6 +59,33 @@ static const char duplicates_template[] =
     "FROM ranked WHERE rank > 1";
 
 /*
+ * Looking 10,000 keys up one by one costs more than all that follows when nothing has changed, and in a first load it
+ * finds nothing. Most deliveries come in the order of their keys, so what a batch may meet in the table often stands
+ * close together: the rows between the least and the greatest key staged. Where these are few they are read at once.
+ *
+ * Counting must not read more than it counts, so not by a bitmap: in a delivery of no order all rows are in between.
+ */
+static const char near_template[] = "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off;\n"
+                                    "SELECT pg_catalog.count(*), (SELECT pg_catalog.count(*) FROM pg_temp.${stage})\n"
+                                    "FROM (SELECT FROM ${table} t WHERE ${t_is_near}\n"
+                                    "      LIMIT (SELECT 2 * pg_catalog.count(*) + 1 FROM pg_temp.${stage})) d";
+
+/*
+ * A reference is looked up by a subquery, so that no planner thinks of hashing all that could be referred to; one that
+ * leads nowhere is never the same. No join to raw.batch_entity, which would be hashed whole.
+ */
+static const char same_template[] =
+    "SET LOCAL enable_hashjoin = on; SET LOCAL enable_mergejoin = off; SET LOCAL enable_nestloop = off;\n"
+    "WITH same AS (\n"
+    "    DELETE FROM pg_temp.${stage} s USING ${table} t\n"
+    "    WHERE ${t_is_near} AND ${t_is_found}${is_same}${and_there} RETURNING s.raw_batch),\n"
+    "counted AS (\n"
+    "    UPDATE ${ledger}.batch_entity e\n"
+    "    SET unchanged = e.unchanged + (SELECT pg_catalog.count(*) FROM same d WHERE d.raw_batch = e.batch)\n"
+    "    WHERE e.batch = ANY (ARRAY (SELECT DISTINCT d.raw_batch FROM same d)) AND e.entity = ${file})\n"
+    "SELECT 0, 0, pg_catalog.count(*), 0, 0, 0, 0 FROM same";
+
+/*
  * outcome: i(nsert), c(hange), u(nchanged), s(tale), r(eject: a reference leads nowhere), p(ark), l(ater: the next
  * round).
  *
@@ -72,7 +99,7 @@ static const char duplicates_template[] =
  * planner looks up by itself, and hashes only the small table. Statistics for staging would cost 14 to 21 ms a batch.
  */
 static const char merge_template[] =
-    "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off;\n"
+    "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_nestloop = on;\n"
     "WITH judged AS MATERIALIZED (\n"
     "    SELECT s.ctid AS place, s.raw_batch, s.raw_line, s.raw_client, ${judged_columns}${judged_keys},\n"
     "           CASE ${later}${reject}${park}\n"
@@ -81,7 +108,7 @@ static const char merge_template[] =
     "                WHEN ${stale} THEN 's'\n"
     "                ELSE 'c' END AS outcome\n"
     "    FROM pg_temp.${stage} s${references}\n"
-    "    LEFT JOIN ${table} t ON ${t_is_staged}),\n"
+    "    LEFT JOIN ${table} t ON ${joined}),\n"
     "inserted AS (\n"
     "    INSERT INTO ${table} (${id}${columns}, raw_batch, raw_line)\n"
     "    SELECT ${next_id}${j_columns}, j.raw_batch, j.raw_line FROM judged j${kept} WHERE j.outcome = 'i'\n"
@@ -114,7 +141,7 @@ static const char merge_template[] =
 
 /* ---- lists over columns ---- */
 
-enum wanted { ALL, FIELDS, KEY, DATA, ORDER, REFERENCE, SELF_REFERENCE, MISSING_REJECT, MISSING_PARK };
+enum wanted { ALL, FIELDS, KEY, NEAR, DATA, ORDER, REFERENCE, SELF_REFERENCE, MISSING_REJECT, MISSING_PARK };
 
 /* For each wanted column the item, with what stands around and between them; or, where none is wanted, `none`. */
 static const struct list {
@@ -140,6 +167,13 @@ static const struct list {
     {"park", MISSING_PARK, " WHEN ", "(s.${stage_name} IS NOT NULL AND ${staged} IS NULL)", " OR ", " THEN 'p'", ""},
     {"t_is_staged", KEY, "", "t.${name} = ${staged}", " AND ", "", ""},
     {"t_is_judged", KEY, "", "t.${name} = j.c${number}", " AND ", "", ""},
+    {"t_is_near", NEAR, "",
+     "${t_is_clients}t.${name} BETWEEN\n"
+     "        (SELECT s.${stage_name} FROM pg_temp.${stage} s ORDER BY s.${stage_name} LIMIT 1) AND\n"
+     "        (SELECT s.${stage_name} FROM pg_temp.${stage} s ORDER BY s.${stage_name} DESC NULLS LAST LIMIT 1)",
+     "", "", ""},
+    {"t_is_found", KEY, "", "t.${name} = ${found}", " AND ", "", ""},
+    {"is_same", DATA, " AND ", "${found_same}", " AND ", "", ""},
     {"l_is_judged", KEY, "", "l.${name} = j.c${number}", " AND ", "", ""},
     {"differs", DATA, "", "t.${name} IS DISTINCT FROM ${staged}", " OR ", "", "false"},
     {"columns", ALL, "", "${name}", ", ", "", ""},
@@ -172,6 +206,8 @@ static bool is_wanted(const struct merge_plan *p, const struct merge_column *c, 
         return c->field;
     case KEY:
         return c->key;
+    case NEAR:
+        return c == p->near;
     case DATA:
         return !c->key;
     case ORDER:
@@ -190,7 +226,20 @@ static bool is_wanted(const struct merge_plan *p, const struct merge_column *c, 
 
 /* ---- parts that only some entities need ---- */
 
-enum condition { ALWAYS, LIVE, SHADOW_ID, HAS_ID, HAS_GONE_AT, IS_REFERENCED, NOT_REFERENCED, PARKS, SOME };
+enum condition {
+    ALWAYS,
+    LIVE,
+    SHADOW_ID,
+    HAS_ID,
+    HAS_GONE_AT,
+    IS_REFERENCED,
+    NOT_REFERENCED,
+    PARKS,
+    SOME,
+    KEYED_BY_CLIENT,
+    ALL_NEW,
+    NOT_ALL_NEW
+};
 
 static const struct part {
     const char *name;
@@ -198,6 +247,11 @@ static const struct part {
     const char *text;
 } parts[] = {
     {"arrived_earlier", ALWAYS, "(t.raw_batch, t.raw_line) > (s.raw_batch, s.raw_line)"},
+    {"joined", ALL_NEW, "false"},
+    {"joined", NOT_ALL_NEW, "${t_is_staged}"},
+    {"t_is_clients", KEYED_BY_CLIENT,
+     "t.client = ANY (ARRAY (SELECT DISTINCT s.raw_client FROM pg_temp.${stage} s)) AND "},
+    {"and_there", HAS_GONE_AT, " AND t.gone_at IS NULL"},
     {"or_gone", HAS_GONE_AT, " OR t.gone_at IS NOT NULL"},
     {"not_gone", HAS_GONE_AT, "gone_at = NULL, "},
     {"id", HAS_ID, "${id_name}, "},
@@ -253,6 +307,12 @@ static bool holds(const struct merge_plan *p, enum condition condition)
         return p->parks;
     case SOME:
         return p->some;
+    case KEYED_BY_CLIENT:
+        return p->entity->keyed_by_client;
+    case ALL_NEW:
+        return p->all_new;
+    case NOT_ALL_NEW:
+        return !p->all_new;
     }
     return false;
 }
@@ -303,6 +363,8 @@ static bool put_reference_text(const struct merge_plan *p, const struct merge_co
         quote_string(b, target->name);
     else if (template_is(name, n, "target_table"))
         put_table(b, target->schema, target->table);
+    else if (template_is(name, n, "target_id"))
+        quote_identifier(b, target->id);
     else if (template_is(name, n, "target_key"))
         buf_puts(b, c->target_key);
     else if (template_is(name, n, "target_client"))
@@ -319,6 +381,13 @@ static bool put_reference_text(const struct merge_plan *p, const struct merge_co
     return true;
 }
 
+static void expand(const struct merge_plan *p, const struct merge_column *c, struct buf *b, const char *template);
+
+static const char found_reference[] = "(SELECT r${number}.${target_id} FROM ${target_table} r${number}\n"
+                                      "        WHERE r${number}.${target_key} = s.${stage_name}${same_client})";
+static const char same_reference[] =
+    "CASE WHEN s.${stage_name} IS NULL THEN t.${name} IS NULL ELSE t.${name} = ${found} END";
+
 static bool put_column_text(const struct merge_plan *p, const struct merge_column *c, struct buf *b, const char *name,
                             size_t n)
 {
@@ -330,6 +399,10 @@ static bool put_column_text(const struct merge_plan *p, const struct merge_colum
         buf_puts(b, c->type);
     else if (template_is(name, n, "staged"))
         buf_puts(b, c->staged);
+    else if (template_is(name, n, "found"))
+        expand(p, c, b, c->target ? found_reference : c->staged);
+    else if (template_is(name, n, "found_same"))
+        expand(p, c, b, c->target ? same_reference : "t.${name} IS NOT DISTINCT FROM ${staged}");
     else if (template_is(name, n, "number"))
         buf_printf(b, "%td", c - p->columns);
     else if (template_is(name, n, "field"))
@@ -415,11 +488,21 @@ const char *merge_sql_build(struct merge_sql *out, struct arena *a, const struct
         .duplicates = statement(&p, duplicates_template),
         .merge = statement(&p, merge_template),
     };
+    if (p.near) {
+        out->near = statement(&p, near_template);
+        out->same = statement(&p, same_template);
+    }
+    if (p.near && !p.refers_to_itself) {
+        p.all_new = true;
+        out->merge_new = statement(&p, merge_template);
+        p.all_new = false;
+    }
     if (p.refers_to_itself) {
         p.some = true;
         out->merge_some = statement(&p, merge_template);
     }
-    bool complete =
-        out->create && out->copy && out->clear && out->duplicates && out->merge && (out->merge_some || !p.some);
+    bool complete = out->create && out->copy && out->clear && out->duplicates && out->merge &&
+                    (out->merge_some || !p.some) &&
+                    (!p.near || (out->near && out->same && (out->merge_new || p.refers_to_itself)));
     return complete ? NULL : arena_printf(a, "its statements would be larger than %d KiB", LONGEST_SQL >> 10);
 }

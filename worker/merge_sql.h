@@ -17,12 +17,18 @@ struct merge_sql {
     const char *copy;       /* fills it: columns as rows_add() writes them */
     const char *clear;      /* empties it within a transaction */
     const char *duplicates; /* takes the losers among rows of the same natural key out of it */
+    /* The next three are NULL where no index of the table begins with the natural key. */
+    const char *near;       /* two numbers: rows of the table among the keys staged, counted up to just beyond twice as
+                               many as are staged, and rows staged */
+    const char *same;       /* where they are not many more: takes out what is in the table as it is staged */
+    const char *merge_new;  /* where there are none: as merge, but nothing is looked up; NULL for an entity that refers
+                               to itself */
     const char *merge;      /* judges and applies the rest */
     const char *merge_some; /* only for an entity that refers to itself, else NULL: as merge, but rows that refer to
                                another staged row stay in the staging table for the next round */
 };
 
-/* The columns of the one row that duplicates, merge and merge_some return. */
+/* The columns of the one row that duplicates, same and the merges return. */
 enum merge_count {
     COUNT_INSERTED,
     COUNT_UPDATED,

@@ -9,7 +9,10 @@ static const char columns_sql[] =
     "            WHEN t.typcategory = 'D' THEN pg_catalog.format_type(a.atttypid, NULL)\n"
     "            ELSE t.typcategory::pg_catalog.text END,\n"
     "       a.attnotnull, a.atthasdef OR a.attidentity <> '', a.attgenerated <> '' OR a.attidentity = 'a',\n"
-    "       a.attcollation <> 0\n"
+    "       a.attcollation <> 0,\n"
+    "       (SELECT pg_catalog.format('%I.%I', cn.nspname, co.collname) FROM pg_catalog.pg_collation co\n"
+    "        JOIN pg_catalog.pg_namespace cn ON cn.oid = co.collnamespace\n"
+    "        WHERE co.oid = a.attcollation AND co.collname <> 'default')\n"
     "FROM pg_catalog.pg_attribute a\n"
     "JOIN pg_catalog.pg_class c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p')\n"
     "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace\n"
@@ -18,12 +21,15 @@ static const char columns_sql[] =
 
 /* Indexes that hold for every row, at once: no condition, no expression, not deferrable. */
 static const char keys_sql[] =
-    "SELECT (SELECT pg_catalog.string_agg(a.attname, ',' ORDER BY a.attname COLLATE \"C\")\n"
-    "        FROM pg_catalog.pg_attribute a\n"
-    "        WHERE a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey[0:i.indnkeyatts - 1]))\n"
+    "SELECT k.sorted, k.ordered\n"
     "FROM pg_catalog.pg_index i\n"
     "JOIN pg_catalog.pg_class c ON c.oid = i.indrelid\n"
     "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace\n"
+    "CROSS JOIN LATERAL (\n"
+    "    SELECT pg_catalog.string_agg(a.attname, ',' ORDER BY a.attname COLLATE \"C\") AS sorted,\n"
+    "           pg_catalog.string_agg(a.attname, ',' ORDER BY o.place) AS ordered\n"
+    "    FROM pg_catalog.unnest(i.indkey[0:i.indnkeyatts - 1]) WITH ORDINALITY AS o (attnum, place)\n"
+    "    JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = o.attnum) k\n"
     "WHERE n.nspname = $1 AND c.relname = $2 AND i.indisunique AND i.indimmediate AND i.indisvalid\n"
     "  AND i.indpred IS NULL AND i.indexprs IS NULL";
 
@@ -46,6 +52,7 @@ int relation_read(struct relation *out, struct session *s, struct arena *a, cons
             .has_default = *PQgetvalue(r, row, 4) == 't',
             .always_generated = *PQgetvalue(r, row, 5) == 't',
             .collatable = *PQgetvalue(r, row, 6) == 't',
+            .collation = PQgetisnull(r, row, 7) ? NULL : arena_strdup(a, PQgetvalue(r, row, 7)),
         };
     }
     PQclear(r);
@@ -53,9 +60,13 @@ int relation_read(struct relation *out, struct session *s, struct arena *a, cons
     if (!r)
         return -1;
     const char **keys = arena_array(a, (size_t)PQntuples(r) + 1, sizeof *keys);
-    for (int i = 0; i < PQntuples(r); i++)
+    const char **orders = arena_array(a, (size_t)PQntuples(r) + 1, sizeof *orders);
+    for (int i = 0; i < PQntuples(r); i++) {
         keys[i] = arena_strdup(a, PQgetvalue(r, i, 0));
+        orders[i] = arena_strdup(a, PQgetvalue(r, i, 1));
+    }
     out->unique_keys = keys;
+    out->unique_orders = orders;
     PQclear(r);
     return 0;
 }

@@ -15,13 +15,15 @@ struct relation_column {
     bool has_default;      /* a default, an identity or a generated column: it need not be written */
     bool always_generated; /* it cannot be written */
     bool collatable;
+    const char *collation; /* quoted; NULL for the database's own, and for types that have none */
 };
 
 struct relation {
     const char *schema, *table;
-    struct relation_column *columns; /* in the table's order */
-    size_t n_columns;                /* 0: there is no such table */
-    const char *const *unique_keys;  /* per usable unique index its columns, sorted, joined by ","; NULL-terminated */
+    struct relation_column *columns;  /* in the table's order */
+    size_t n_columns;                 /* 0: there is no such table */
+    const char *const *unique_keys;   /* per usable unique index its columns, sorted, joined by ","; NULL-terminated */
+    const char *const *unique_orders; /* the same in the order of the index */
 };
 
 /* Reads one table. A table that is not there is no failure. */

@@ -37,9 +37,24 @@ static struct relation_column tree_columns[] = {
 
 static struct entity entities[3];
 static const struct entity_set set = {.list = entities, .n = 3};
-static struct relation relations[] = {{"dp", "vendor", vendor_columns, ARRAY_SIZE(vendor_columns), NULL},
-                                      {"dp", "product", product_columns, ARRAY_SIZE(product_columns), NULL},
-                                      {"dp", "tree", tree_columns, ARRAY_SIZE(tree_columns), NULL}};
+static const char *vendor_orders[] = {"id", "client,code", NULL};
+static const char *product_orders[] = {"vendor_id,num", NULL};
+static const char *const tree_orders[] = {"id", "code", NULL};
+static struct relation relations[] = {{.schema = "dp",
+                                       .table = "vendor",
+                                       .columns = vendor_columns,
+                                       .n_columns = ARRAY_SIZE(vendor_columns),
+                                       .unique_orders = vendor_orders},
+                                      {.schema = "dp",
+                                       .table = "product",
+                                       .columns = product_columns,
+                                       .n_columns = ARRAY_SIZE(product_columns),
+                                       .unique_orders = product_orders},
+                                      {.schema = "dp",
+                                       .table = "tree",
+                                       .columns = tree_columns,
+                                       .n_columns = ARRAY_SIZE(tree_columns),
+                                       .unique_orders = tree_orders}};
 
 static bool has(const char *text, const char *part)
 {
@@ -83,6 +98,17 @@ static void test_vendor(struct arena *a)
     ok(has(sql.merge, "INSERT INTO pg_temp.arrived"), "what arrived is remembered, since others may wait for it");
     ok(!has(sql.merge, "INSERT INTO raw.parked"), "nothing parks: it refers to nothing");
     ok(!sql.merge_some, "no rounds: it does not refer to itself");
+    ok(has(sql.near, "t.client = ANY (ARRAY (SELECT DISTINCT s.raw_client") && has(sql.near, "t.\"code\" BETWEEN"),
+       "rows among the staged keys are found by client and key, as an index has them");
+    ok(has(sql.same, "t.\"name\" IS NOT DISTINCT FROM s.\"name\"") && has(sql.same, "AND t.gone_at IS NULL"),
+       "the same is what says the same and is not gone");
+    ok(has(sql.merge_new, "LEFT JOIN \"dp\".\"vendor\" t ON false"), "where all is new, nothing is looked up");
+    vendor_orders[1] = "code,client";
+    ok(!merge_sql_build(&sql, a, &set, 0, relations) && !sql.near && !sql.same && !sql.merge_new,
+       "no index begins with client and key: always looked up one by one");
+    vendor_orders[1] = "client,code_too,code";
+    ok(!merge_sql_build(&sql, a, &set, 0, relations) && !sql.near, "a column whose name only begins so is another");
+    vendor_orders[1] = "client,code";
 }
 
 static void test_product(struct arena *a)
@@ -96,6 +122,15 @@ static void test_product(struct arena *a)
     ok(!has(sql.merge, "next_id"), "no ids are given");
     ok(has(sql.merge, "s.\"rev\" < t.\"rev\""), "orderBy decides what is stale");
     ok(has(sql.duplicates, "ORDER BY s.\"rev\" DESC NULLS LAST, s.raw_batch DESC"), "and which duplicate stays");
+    ok(!sql.near, "an index that begins with a reference is of no use for finding what is near");
+    product_orders[0] = "num,vendor_id";
+    product_columns[2].collation = "\"pg_catalog\".\"C\"";
+    ok(!merge_sql_build(&sql, a, &set, 1, relations), "an index the other way round");
+    ok(has(sql.near, "t.\"num\" BETWEEN") && !has(sql.near, "client"), "is");
+    ok(has(sql.same, "t.\"vendor_id\" = (SELECT r0.\"id\" FROM \"dp\".\"vendor\" r0"), "a reference is looked up");
+    ok(has(sql.create, "\"rev\" integer COLLATE \"pg_catalog\".\"C\""), "staged in the column's order of texts");
+    product_columns[2].collation = NULL;
+    product_orders[0] = "vendor_id,num";
     ok(!has(sql.merge, "pg_temp.arrived") && !has(sql.merge, "gone_at"), "nothing that it does not need");
 }
 
@@ -104,6 +139,9 @@ static void test_tree(struct arena *a)
     struct merge_sql sql;
     ok(!merge_sql_build(&sql, a, &set, 2, relations), "an entity that refers to itself");
     ok(has(sql.merge_some, "THEN 'l'") && has(sql.merge_some, "DELETE FROM pg_temp.stage_2"), "is merged in rounds");
+    ok(has(sql.same, "CASE WHEN s.\"parent\" IS NULL THEN t.\"parent\" IS NULL ELSE t.\"parent\" = (SELECT"),
+       "a reference that leads nowhere is never the same");
+    ok(!sql.merge_new, "what is new may refer to what is new");
     ok(!has(sql.merge, "THEN 'l'") && !has(sql.merge, "DELETE FROM"), "of which the last takes all");
     ok(has(sql.merge, "SELECT j.raw_batch, j.raw_line, E'tree', E'parent', '', E'tree', j.k1::text"),
        "what waits does so for the key, of no client where none is in it");
@@ -129,11 +167,11 @@ static void test_templates(struct arena *a)
     for (size_t i = 0; i < set.n; i++) {
         struct merge_sql sql;
         ok(!merge_sql_build(&sql, a, &set, i, relations), "%s", set.list[i].file);
-        const char *const all[] = {sql.create,     sql.copy,  sql.clear,
-                                   sql.duplicates, sql.merge, sql.merge_some ? sql.merge_some : ""};
+        const char *const all[] = {sql.create, sql.copy,       sql.clear, sql.duplicates, sql.near,
+                                   sql.same,   sql.merge_some, sql.merge, sql.merge_new};
         bool filled = true;
         for (size_t s = 0; s < ARRAY_SIZE(all); s++)
-            filled &= all[s] && !strstr(all[s], "${");
+            filled &= !all[s] || !strstr(all[s], "${");
         ok(filled, "%s: no template is left half filled", set.list[i].file);
     }
 }
