@@ -1,0 +1,67 @@
+# Databases of the field: built by replaying all changes from nothing, and from the dump of each released state. Each becomes
+# the same database, holds the contracts of the lock file, and still says what it said.
+use strict;
+use warnings;
+use Oriel::Cluster;
+use Oriel::Stack;
+use Oriel::Test;
+use Test::More;
+
+my $s = Oriel::Stack->new(start => []);
+
+# What a change or `oriel init` can make, as text.
+sub schema {
+    my ($code, $out, $err) = run_command(Oriel::Cluster::bin() . '/pg_dump', '-s', '-d', $s->{db}->conninfo . ' user=postgres');
+    die $err if $code;
+    return $out =~ s/^\\(?:un)?restrict .*\n//mgr;
+}
+
+my ($code, $out, $err) = $s->oriel('contract', 'check');
+is($code, 0, 'all changes from nothing give the contracts of the lock file') or diag $out, $err;
+my $schema = schema();
+
+my @dumps = glob 't/released/*.sql';
+cmp_ok(@dumps, '>=', 2, 'there are released states');
+for my $dump (@dumps) {
+    subtest $dump => sub {
+        my ($version) = read_file($dump) =~ /^COPY oriel\.bookkeeping .*\n(?:.*\n)*?(\d+)\t.*\n\\\.$/m;
+        $s->sql('DROP DATABASE oriel WITH (FORCE)', 'postgres', 'postgres');
+        $s->sql('CREATE DATABASE oriel TEMPLATE template0', 'postgres', 'postgres');
+        ($code, $out, $err) = run_command(Oriel::Cluster::bin() . '/psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-1', '-o', '/dev/null', '-d',
+            $s->{db}->conninfo . ' user=postgres', '-f', $dump);
+        is($code, 0, 'restored') or diag $err;
+        ok($version, "bookkeeping of version $version");
+        ($code, $out, $err) = $s->oriel('init', '--admin', $s->{db}->conninfo('postgres') . ' user=postgres');
+        is($code, 0, 'init brings the bookkeeping up to date') or diag $err;
+        ($code, $out, $err) = $s->oriel('change', 'expand');
+        is($code, 0, 'what was not applied is applied') or diag $err;
+        ($code, $out, $err) = $s->oriel('contract', 'check');
+        is($code, 0, 'it holds the contracts of the lock file') or diag $out, $err;
+        my @is   = split /\n/, schema();
+        my @want = split /\n/, $schema;
+        my ($at) = grep { ($is[$_] // '') ne ($want[$_] // '') } 0 .. (@is > @want ? $#is : $#want);
+        ok(!defined $at, 'and is the database that is built from nothing') or diag "is:     $is[$at]\nwanted: $want[$at]";
+        is($s->sql('SELECT id, external_id, name, price FROM api.v_products_v1 ORDER BY id', 'oriel_ds'),
+            "1|P-1|Oak Stool|12.50\n2|P-2|Plain Bench|", 'readers read what it held');
+        is($s->sql('SELECT id, price_cents, currency FROM api.v_products_v2 ORDER BY id', 'oriel_ds'), "1|1250|EUR\n2||EUR", 'in the newer version too');
+        like(($s->oriel('rejects', 'show', '1', '2'))[1], qr/P-2.*price.*malformed.*on request/s, 'what it had kept is still there to be looked at');
+        ($code, $out, $err) = $s->oriel('status');
+        like($out, qr/^acme +ready .* 4 +/m, 'and so is what became of it') or diag $err;
+        for (['fill', qr{filled 0002-price-cents: [01] rows}], ['prove', qr/proved 0002-price-cents/]) {
+            ($code, $out, $err) = $s->oriel('change', $_->[0], '0002-price-cents');
+            like("$code $out", qr/^0 .*$_->[1]/s, "the next phase runs: $_->[0]") or diag $err;
+        }
+    };
+}
+
+# A worker goes on where the one of that day stopped: the record that waited for its vendor is taken up.
+$s->start('worker');
+$s->start('responders');
+$s->start('nginx');
+$s->drop_file('acme', 'later.ndjson', qq({"id":"P-9","name":"Lamp","price":"1","modified":"2026-02-02T03:04:05Z","vendor":{"id":"V-9","name":"Nine"}}\n));
+$s->wait_for_deliveries(2);
+is_deeply([map { "$_->{external_id} $_->{vendor}{name}" } @{ $s->get('/v1/products?select=external_id,vendor(name)&order=external_id')->{json} }],
+    ['P-1 One & Sons', 'P-2 One & Sons', 'P-4 Nine', 'P-9 Nine'], 'and the whole stack goes on with it');
+
+$s->finish(qr/FATAL|ERROR/);
+done_testing;
