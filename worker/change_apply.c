@@ -7,6 +7,9 @@
 #include "worker/change_lint.h"
 #include "worker/contract_lint.h"
 #include "worker/contract_order.h"
+#include "worker/contract_probe.h"
+
+enum { LONGEST_PROBE_MS = 100 }; /* as long as a lock may be waited for: readers notice neither */
 
 static const struct change_file *file_of(const struct change_application *app)
 {
@@ -120,6 +123,38 @@ static int finish(const struct change_application *app)
                : 0;
 }
 
+/* What makes a promise about data that was not made before, or about other data. */
+static bool promises(const struct contract_difference *d)
+{
+    static const char *const rules[] = {
+        "contract_added", "definition_changed", "foreign_key_gained", "foreign_key_introduced", "foreign_key_moved",
+        "key_changed",    "key_gained",         "not_null_gained",    "unique_gained"};
+    for (size_t i = 0; i < ARRAY_SIZE(rules); i++)
+        if (strcmp(d->rule->name, rules[i]) == 0)
+            return true;
+    return false;
+}
+
+/* Holds new promises against the data. The change's locks are held meanwhile, so only for so long; prove sees all. */
+static int probe_promises(const struct change_application *app, struct arena *a, const struct contract_set *now,
+                          const struct contract_differences *d)
+{
+    struct contract_probe probe = {.c = app->c, .arena = a, .set = now, .budget = LONGEST_PROBE_MS};
+    const char *last = "";
+    int result = 0;
+    for (size_t i = 0; i < d->n; i++) {
+        if (!promises(&d->list[i]) || strcmp(d->list[i].view, last) == 0)
+            continue;
+        last = d->list[i].view;
+        enum contract_probe_outcome outcome = contract_probe(&probe, contract_find_view(now, last));
+        result = outcome == PROBE_BROKEN || outcome == PROBE_FAILED ? -1 : result;
+    }
+    if (result < 0)
+        log_error("%s: rolled back, since a contract would promise what does not hold; nothing was changed",
+                  file_of(app)->path);
+    return result;
+}
+
 struct applying {
     const struct change_application *app;
     struct arena *arena;
@@ -159,7 +194,8 @@ static enum change_outcome try_once(void *context)
         log_error("%s: rolled back, since a reference would lead nowhere; nothing was changed", f->path);
         return CHANGE_FAILED;
     }
-    if (judge_all(app, a, &applying->lock, &d) < 0 || (app->look && app->look(app, a, &d) < 0) || finish(app) < 0)
+    if (judge_all(app, a, &applying->lock, &d) < 0 || (app->probe && probe_promises(app, a, &now, &d) < 0) ||
+        (app->look && app->look(app, a, &d) < 0) || finish(app) < 0)
         return CHANGE_FAILED;
     return CHANGE_APPLIED;
 }

@@ -26,6 +26,7 @@ struct change_application {
     int (*look)(const struct change_application *app, struct arena *a, const struct contract_differences *d);
     struct buf *statements; /* gets what each statement did ("CREATE VIEW"), a line each; NULL when nobody asks */
     bool dry;               /* roll back in the end */
+    bool probe;             /* refuse what would promise readers something that the data does not hold */
     void *context;          /* for prepare, judge and look */
 };
 

@@ -65,7 +65,8 @@ int change_plan(const struct change *change, PGconn *c, const char *lock_path)
                                      .judge = allow,
                                      .look = look,
                                      .statements = &statements,
-                                     .dry = true};
+                                     .dry = true,
+                                     .probe = true};
     buf_init(&statements, 1 << 20);
     int result = change_apply(&app);
     buf_release(&statements);

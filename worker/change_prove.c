@@ -2,6 +2,8 @@
 
 #include "lib/contract.h"
 #include "lib/log.h"
+#include "worker/change_lint.h"
+#include "worker/contract_probe.h"
 #include "worker/quote.h"
 
 enum { EXAMPLES = 3 };
@@ -152,6 +154,23 @@ int change_prove_again(const struct change *change, PGconn *c, struct arena *a)
     return (f->sql && run_queries(f, c) < 0) || compare_successors(c, a) < 0 ? -1 : 0;
 }
 
+/* Each contract that the change names: what its comment declares must hold of the data. */
+static int probe_published(const struct change *change, PGconn *c, struct arena *a)
+{
+    struct contract_set set;
+    enum contract_probe_outcome worst = PROBE_HOLDS;
+    if (contract_catalog_read(&set, a, c) < 0)
+        return -1;
+    for (size_t i = 0; i < set.n && worst != PROBE_FAILED; i++) {
+        struct contract_probe probe = {.c = c, .arena = a, .set = &set, .budget = -1};
+        if (!change_mentions(&change->step[STEP_EXPAND], set.contracts[i].view))
+            continue;
+        enum contract_probe_outcome outcome = contract_probe(&probe, &set.contracts[i]);
+        worst = outcome > worst ? outcome : worst;
+    }
+    return worst == PROBE_HOLDS ? 0 : -1;
+}
+
 int change_prove(const struct change *change, PGconn *c, struct arena *a)
 {
     const struct change_file *f = &change->step[STEP_PROVE];
@@ -159,7 +178,8 @@ int change_prove(const struct change *change, PGconn *c, struct arena *a)
                "BEGIN ISOLATION LEVEL REPEATABLE READ; SET LOCAL ROLE oriel_owner; SET LOCAL lock_timeout = '100ms'", 0,
                NULL) < 0)
         return -1;
-    bool good = change_prove_again(change, c, a) == 0 && change_record(c, change, STEP_PROVE) == 0;
+    bool good = change_prove_again(change, c, a) == 0 && probe_published(change, c, a) == 0 &&
+                change_record(c, change, STEP_PROVE) == 0;
     if (pg_run(c, f->path, good ? "COMMIT" : "ROLLBACK", 0, NULL) < 0 || !good) {
         log_error("%s is not proven", change->name);
         return -1;

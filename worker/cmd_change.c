@@ -21,8 +21,12 @@ struct asking {
 
 static int expand_one(const struct asking *q, const struct change *change)
 {
-    struct change_application app = {
-        .c = q->c, .change = change, .step = STEP_EXPAND, .lock_path = q->lock_path, .judge = change_judge_additive};
+    struct change_application app = {.c = q->c,
+                                     .change = change,
+                                     .step = STEP_EXPAND,
+                                     .lock_path = q->lock_path,
+                                     .judge = change_judge_additive,
+                                     .probe = true};
     if (change_apply(&app) < 0)
         return -1;
     printf("expanded %s\n", change->name);

@@ -14,8 +14,14 @@
 #include "worker/contract_lint.h"
 #include "worker/contract_order.h"
 #include "worker/contract_print.h"
+#include "worker/contract_probe.h"
+#include "worker/progress.h"
 
 enum { LARGEST_LOCK = 64 << 20, CANNOT_TELL = CONTRACT_BREAK + 1 };
+
+/* How much of the data is looked at: brief is long enough for most, and a hurry for none. */
+enum probing { PROBE_BRIEFLY, PROBE_ALL, PROBE_NOTHING };
+enum { PROBE_BRIEFLY_MS = 2000 };
 
 struct asking {
     struct command_context *context;
@@ -23,6 +29,7 @@ struct asking {
     const char *lock_path;
     const char *reason; /* --ack */
     bool json;
+    enum probing probe;
     long long version;            /* --version; 0 for all */
     const char *const *arguments; /* behind the action, NULL-terminated */
 };
@@ -147,15 +154,46 @@ static int write_file(struct arena *a, const char *path, const struct buf *text)
     return -1;
 }
 
+/* Holds what is declared against the data, as long as was asked for. */
+static int probe_all(const struct asking *q, const struct contract_set *found, PGconn *c, bool *wrong)
+{
+    struct progress progress;
+    size_t late = 0;
+    if (q->probe == PROBE_NOTHING)
+        return 0;
+    if (pg_run(c, "holding the contracts against the data", "BEGIN READ ONLY", 0, NULL) < 0)
+        return -1;
+    progress_start(&progress, "probing", "contracts");
+    enum contract_probe_outcome outcome = PROBE_HOLDS;
+    for (size_t i = 0; i < found->n && outcome != PROBE_FAILED; i++) {
+        struct contract_probe probe = {
+            .c = c, .arena = q->arena, .set = found, .budget = q->probe == PROBE_ALL ? -1 : PROBE_BRIEFLY_MS};
+        outcome = contract_probe(&probe, &found->contracts[i]);
+        *wrong = *wrong || outcome == PROBE_BROKEN;
+        late += outcome == PROBE_LATE;
+        progress_show(&progress, (double)(i + 1) / (double)found->n, (long long)(i + 1));
+    }
+    progress_end(&progress);
+    if (late)
+        log_warn(
+            "not all that %zu contracts declare was held against the data, since that takes longer than %g s each; "
+            "`oriel contract check --probe` takes the time",
+            late, PROBE_BRIEFLY_MS / 1000.0);
+    return pg_run(c, "holding the contracts against the data", "ROLLBACK", 0, NULL) < 0 || outcome == PROBE_FAILED ? -1
+                                                                                                                   : 0;
+}
+
 /* The contracts as they are, and whether something is wrong with them by themselves, which is told. */
 static int read_database(const struct asking *q, struct contract_set *found, bool *wrong)
 {
     PGconn *c = command_connect(q->context);
     int result =
         c && contract_catalog_read(found, q->arena, c) == 0 && contract_order_read(found, c) == CHANGE_APPLIED ? 0 : -1;
-    if (result == 0)
+    if (result == 0) {
         *wrong =
             (contract_lint(found) < 0) | (contract_lint_references(found, NULL) < 0) | (contract_lint_views(c) < 0);
+        result = probe_all(q, found, c, wrong);
+    }
     PQfinish(c);
     return result;
 }
@@ -268,11 +306,14 @@ static const struct command_action actions[] = {
 static int (*const functions[])(const struct asking *q) = {action_check,   action_diff, action_lock,
                                                            action_openapi, action_show, action_types};
 
-enum { OPTION_ACK, OPTION_JSON, OPTION_VERSION };
+enum { OPTION_ACK, OPTION_JSON, OPTION_NO_PROBE, OPTION_PROBE, OPTION_VERSION };
 static const struct command_option options[] = {
     [OPTION_ACK] = {"ack", "WHY", "the meaning of a contract changes, for this reason, which goes into the lock file",
                     "lock"},
     [OPTION_JSON] = {"json", NULL, "the differences, for programs", "check diff lock"},
+    [OPTION_NO_PROBE] = {"no-probe", NULL, "do not hold keys, not-null and references against the data", "check lock"},
+    [OPTION_PROBE] = {"probe", NULL, "hold them against all of it, however long that takes (2 s a contract)",
+                      "check lock"},
     [OPTION_VERSION] = {"version", "N", "one version, as `/vN/` serves it", "openapi"},
     {NULL, NULL, NULL, NULL},
 };
@@ -285,6 +326,9 @@ static int run(struct command_context *context, int argc, char **argv)
                        .lock_path = context->settings.lock,
                        .reason = context->options[OPTION_ACK],
                        .json = context->options[OPTION_JSON],
+                       .probe = context->options[OPTION_PROBE]      ? PROBE_ALL
+                                : context->options[OPTION_NO_PROBE] ? PROBE_NOTHING
+                                                                    : PROBE_BRIEFLY,
                        .arguments = (const char *const *)argv};
     const char *version = context->options[OPTION_VERSION];
     if (q.reason && !*q.reason)

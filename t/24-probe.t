@@ -1,0 +1,85 @@
+# What Postgres cannot know of a view (not-null, keys, references) is declared, and held against the data: by `contract check`
+# and `lock`, and by a change that publishes it.
+use strict;
+use warnings;
+use Oriel::Stack;
+use Oriel::Test;
+use Test::More;
+
+my $s = Oriel::Stack->new(start => [], domain => {
+    'sql/changes/0001-things/expand.sql' => <<'EOF',
+CREATE TABLE dp.maker (id bigint, region text, name text);
+CREATE TABLE dp.thing (id bigint, name text, serial text, maker_id bigint, maker_region text);
+CREATE VIEW api.v_makers_v1 AS SELECT m.id, m.region, m.name FROM dp.maker m;
+COMMENT ON VIEW api.v_makers_v1 IS E'Makers.\n@primaryKey id, region';
+GRANT SELECT ON api.v_makers_v1 TO oriel_ds;
+CREATE VIEW api.v_things_v1 AS SELECT t.id, t.name, t.serial, t.maker_id, t.maker_region FROM dp.thing t;
+COMMENT ON VIEW api.v_things_v1 IS E'Things.\n@primaryKey id\n@unique serial\n@foreignKey (maker_id, maker_region) references v_makers_v1 (id, region)';
+COMMENT ON COLUMN api.v_things_v1.name IS E'Its name.\n@notNull';
+GRANT SELECT ON api.v_things_v1 TO oriel_ds;
+EOF
+});
+$s->sql(q{INSERT INTO dp.maker VALUES (1, 'n', 'One'), (1, 's', 'One'), (2, 'n', NULL);
+    INSERT INTO dp.thing VALUES (1, 'a', 'S1', 1, 'n'), (2, 'b', NULL, NULL, 'n'), (3, 'c', NULL, 2, NULL)});
+
+sub check { my (@options) = @_; my ($code, $out, $err) = $s->oriel('contract', 'check', @options); return "$code $out$err" }
+
+like(check(), qr/^0 the database holds/, 'what is declared holds: nulls in a list that is unique, and in a reference, are none');
+
+# rule, row that goes against it, what is told, row beside it that does not
+for (
+    ['not null', q{(4, NULL, 'S4', 1, 'n')}, qr/api\."v_things_v1"\.name: \@notNull does not hold: 1 rows are null; the first: id=4\. What to do: mend the data/, q{(4, '', 'S4', 1, 'n')}],
+    ['key', q{(3, 'd', 'S4', 1, 'n')}, qr/api\."v_things_v1": \@primaryKey "id" does not hold: 1 keys are null or stand more than once; the first: id=3/, q{(4, 'c', 'S4', 1, 'n')}],
+    ['null in a key', q{(NULL, 'd', 'S4', 1, 'n')}, qr/\@primaryKey "id" does not hold: 1 keys are null.*id=null/, q{(0, 'd', 'S4', 1, 'n')}],
+    ['unique', q{(4, 'd', 'S1', 1, 'n')}, qr/\@unique "serial" does not hold: 1 values stand more than once; the first: serial=S1/, q{(4, 'd', 's1', 1, 'n')}],
+    ['reference', q{(4, 'd', 'S4', 2, 's')}, qr/\@foreignKey \("maker_id", "maker_region"\) does not hold: 1 rows refer to none of v_makers_v1; the first: id=4 maker_id=2 maker_region=s/, q{(4, 'd', 'S4', 1, 's')}],
+) {
+    my ($name, $wrong, $told, $right) = @$_;
+    $s->sql("DELETE FROM dp.thing WHERE id > 3 OR id IS NULL OR name = 'd'; INSERT INTO dp.thing VALUES $wrong");
+    like(check(), qr/^3 .*$told/s, "$name: told");
+    like(check('--no-probe'), qr/^0 /, "$name: not looked for");
+    my $lock = read_file($s->domain_path('contract.json'));
+    is(($s->oriel('contract', 'lock'))[0], 3, "$name: not to be locked");
+    is(read_file($s->domain_path('contract.json')), $lock, "$name: the lock file is as it was");
+    $s->sql("DELETE FROM dp.thing WHERE id > 3 OR id IS NULL OR name = 'd'; INSERT INTO dp.thing VALUES $right");
+    like(check('--probe'), qr/^0 /, "$name: not by what stands beside it");
+}
+$s->sql(q{INSERT INTO dp.thing SELECT n, NULL, n, 1, 'n' FROM generate_series(100, 199) n});
+like(check(), qr/100 rows are null; the first: id=\d+, id=\d+, id=\d+\. /, 'of many rows how many, and some of them');
+$s->sql('DELETE FROM dp.thing WHERE id >= 100');
+
+# ---- a change ----
+
+my $folder = $s->domain_path('changes') . '/0002-makers';
+my $second = "CREATE VIEW api.v_makers_v2 AS SELECT m.id, m.region, m.name FROM dp.maker m;\nCOMMENT ON VIEW api.v_makers_v2 IS E'Makers.\\n\@primaryKey id, region';\n"
+    . "GRANT SELECT ON api.v_makers_v2 TO oriel_ds;\n";
+write_file("$folder/expand.sql", $second . "COMMENT ON COLUMN api.v_makers_v2.name IS '\@notNull';\n");
+for my $phase (qw(plan expand)) {
+    my ($code, $out, $err) = $s->oriel('change', $phase);
+    is($code, 1, "$phase of a promise that does not hold");
+    like($err, qr/api\."v_makers_v2"\.name: \@notNull does not hold: 1 rows are null; the first: id=2 region=n.*expand\.sql: rolled back, since a contract would promise what does not hold/s, 'is refused by name');
+}
+is($s->sql("SELECT to_regclass('api.v_makers_v2') IS NULL"), 't', 'nothing was applied');
+$s->sql("UPDATE dp.maker SET name = 'Two' WHERE id = 2");
+is(($s->oriel('change', 'expand'))[0], 0, 'when the data is mended, it is applied');
+$s->sql("INSERT INTO dp.maker VALUES (3, 'n', NULL)");
+my ($code, $out, $err) = $s->oriel('change', 'prove', '0002-makers');
+is($code, 1, 'prove looks again');
+like($err, qr/v_makers_v2"\.name: \@notNull does not hold.*0002-makers is not proven/s, 'and refuses');
+$s->sql("DELETE FROM dp.maker WHERE name IS NULL");
+is(($s->oriel('change', 'prove', '0002-makers'))[0], 0, 'until it holds');
+
+# ---- much data ----
+
+$s->sql('INSERT INTO dp.maker SELECT n, \'n\', \'x\' FROM generate_series(10, 39) n');
+write_file($s->domain_path('changes') . '/0003-slow/expand.sql', ($second =~ s/makers_v2/makers_v3/gr =~ s/FROM dp\.maker m/FROM dp.maker m WHERE pg_catalog.pg_sleep(0.1) IS NOT NULL/r)
+    . "COMMENT ON COLUMN api.v_makers_v3.name IS '\@notNull';\n");
+($code, $out, $err) = $s->oriel('change', 'expand');
+is($code, 0, 'what takes longer than the locks may be held does not hold a change up') or diag $err;
+is(($s->oriel('contract', 'lock', '--no-probe'))[0], 0, 'locked');
+like(check(), qr/^0 .*not all that 1 contracts declare was held against the data, since that takes longer than 2 s each; `oriel contract check --probe`/s, 'check says what it has not seen');
+$s->sql("UPDATE dp.maker SET name = NULL WHERE id = 39");
+like(check('--probe'), qr/^3 .*v_makers_v3"\.name: \@notNull does not hold: 1 rows are null; the first: id=39 region=n/s, 'with --probe it takes its time');
+
+$s->finish(qr/ERROR|STATEMENT/);
+done_testing;
