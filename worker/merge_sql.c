@@ -98,8 +98,8 @@ static const char same_template[] =
  * hash and merge joins off it looks 10,000 keys up by index (208 ms, growing no more). Once the target is analysed the
  * planner looks up by itself, and hashes only the small table. Statistics for staging would cost 14 to 21 ms a batch.
  */
-static const char merge_template[] =
-    "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_nestloop = on;\n"
+#define LOOK_UP "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_nestloop = on;\n"
+static const char merge_template[] = LOOK_UP
     "WITH judged AS MATERIALIZED (\n"
     "    SELECT s.ctid AS place, s.raw_batch, s.raw_line, s.raw_client, ${judged_columns}${judged_keys},\n"
     "           CASE ${later}${reject}${park}\n"
@@ -138,6 +138,19 @@ static const char merge_template[] =
     "       pg_catalog.count(*) FILTER (WHERE outcome = 'p'), pg_catalog.count(*) FILTER (WHERE outcome = 'l'),\n"
     "       (SELECT pg_catalog.count(*) FROM inserted) + (SELECT pg_catalog.count(*) FROM updated)\n"
     "FROM judged";
+
+/* merge_new where there is nothing to judge either: nothing refers to another table. */
+static const char insert_template[] = LOOK_UP
+    "WITH inserted AS (\n"
+    "    INSERT INTO ${table} (${id}${columns}, raw_batch, raw_line)\n"
+    "    SELECT ${next_id}${j_staged}, j.raw_batch, j.raw_line FROM pg_temp.${stage} j\n"
+    "    ORDER BY j.raw_batch, j.raw_line RETURNING ${returning}),\n"
+    "counted AS (\n"
+    "    UPDATE ${ledger}.batch_entity e SET inserted = e.inserted + d.n\n"
+    "    FROM (SELECT raw_batch, pg_catalog.count(*) AS n FROM pg_temp.${stage} GROUP BY raw_batch) d\n"
+    "    WHERE e.batch = d.raw_batch AND e.entity = ${file})"
+    "${advance_id_by_all}${remember_arrived}\n"
+    "SELECT pg_catalog.count(*), 0, 0, 0, 0, 0, (SELECT pg_catalog.count(*) FROM inserted) FROM pg_temp.${stage}";
 
 /* ---- lists over columns ---- */
 
@@ -178,6 +191,7 @@ static const struct list {
     {"differs", DATA, "", "t.${name} IS DISTINCT FROM ${staged}", " OR ", "", "false"},
     {"columns", ALL, "", "${name}", ", ", "", ""},
     {"j_columns", ALL, "", "j.c${number}", ", ", "", ""},
+    {"j_staged", ALL, "", "j.${stage_name}", ", ", "", ""},
     {"assignments", DATA, "", "${name} = j.c${number}", ", ", ", ", ""},
     {"stale", ORDER, "",
      "CASE WHEN t.${name} IS NOT DISTINCT FROM ${staged} THEN ${arrived_earlier}\n"
@@ -263,6 +277,10 @@ static const struct part {
      "    UPDATE oriel.entity e SET next_id = e.next_id + d.n\n"
      "    FROM (SELECT pg_catalog.count(*) AS n FROM judged j${kept} WHERE j.outcome = 'i'${not_kept}) d\n"
      "    WHERE e.name = ${entity} AND d.n > 0)"},
+    {"advance_id_by_all", HAS_ID,
+     ",\nadvanced AS (\n"
+     "    UPDATE oriel.entity e SET next_id = e.next_id + (SELECT pg_catalog.count(*) FROM pg_temp.${stage})\n"
+     "    WHERE e.name = ${entity})"},
     /* in a shadow, a row that stands in the live table has that row's id */
     {"kept", SHADOW_ID, " LEFT JOIN ${live} l ON ${l_is_judged}"},
     {"not_kept", SHADOW_ID, " AND l.${id_name} IS NULL"},
@@ -474,6 +492,15 @@ static const char *statement(const struct merge_plan *p, const char *template)
     return s;
 }
 
+/* Can a new row be anything but inserted, and with the next id? */
+static bool has_to_judge(const struct merge_plan *p)
+{
+    bool refers = false;
+    for (size_t i = 0; i < p->n; i++)
+        refers |= p->columns[i].target != NULL;
+    return refers || p->entity->live_schema;
+}
+
 const char *merge_sql_build(struct merge_sql *out, struct arena *a, const struct entity_set *set, size_t i,
                             const struct relation *relations)
 {
@@ -494,7 +521,7 @@ const char *merge_sql_build(struct merge_sql *out, struct arena *a, const struct
     }
     if (p.near && !p.refers_to_itself) {
         p.all_new = true;
-        out->merge_new = statement(&p, merge_template);
+        out->merge_new = statement(&p, has_to_judge(&p) ? merge_template : insert_template);
         p.all_new = false;
     }
     if (p.refers_to_itself) {

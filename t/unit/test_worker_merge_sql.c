@@ -102,7 +102,11 @@ static void test_vendor(struct arena *a)
        "rows among the staged keys are found by client and key, as an index has them");
     ok(has(sql.same, "t.\"name\" IS NOT DISTINCT FROM s.\"name\"") && has(sql.same, "AND t.gone_at IS NULL"),
        "the same is what says the same and is not gone");
-    ok(has(sql.merge_new, "LEFT JOIN \"dp\".\"vendor\" t ON false"), "where all is new, nothing is looked up");
+    ok(has(sql.merge_new, "j.\"name\", j.raw_batch, j.raw_line FROM pg_temp.stage_0 j") &&
+           !has(sql.merge_new, "judged"),
+       "where all is new and nothing is referred to, there is nothing to judge");
+    ok(has(sql.merge_new, "SET next_id = e.next_id + ") && has(sql.merge_new, "INSERT INTO pg_temp.arrived"),
+       "but ids are counted on, and what arrived is remembered");
     vendor_orders[1] = "code,client";
     ok(!merge_sql_build(&sql, a, &set, 0, relations) && !sql.near && !sql.same && !sql.merge_new,
        "no index begins with client and key: always looked up one by one");
@@ -126,6 +130,7 @@ static void test_product(struct arena *a)
     product_orders[0] = "num,vendor_id";
     product_columns[2].collation = "\"pg_catalog\".\"C\"";
     ok(!merge_sql_build(&sql, a, &set, 1, relations), "an index the other way round");
+    ok(has(sql.merge_new, "LEFT JOIN \"dp\".\"product\" t ON false"), "where all is new, no key is looked up");
     ok(has(sql.near, "t.\"num\" BETWEEN") && !has(sql.near, "client"), "is");
     ok(has(sql.same, "t.\"vendor_id\" = (SELECT r0.\"id\" FROM \"dp\".\"vendor\" r0"), "a reference is looked up");
     ok(has(sql.create, "\"rev\" integer COLLATE \"pg_catalog\".\"C\""), "staged in the column's order of texts");
