@@ -274,6 +274,16 @@ static bool is_hit_by_mistake(const struct pipeline *p, const struct task *t)
            clock_ms() - p->cancel_at < CANCEL_STRAYS && failed_with(t, codes);
 }
 
+/*
+ * A view was dropped between the moment when its name was looked up and the one when it was opened: Postgres calls that
+ * an internal error. Asked again it knows the view no more, or answers.
+ */
+static bool is_overtaken(const struct task *t)
+{
+    static const char *const codes[] = {"XX000", NULL};
+    return !t->abandoned && !t->overdue && !t->again && !t->flows && failed_with(t, codes);
+}
+
 static void give_statement_back(struct pipeline *p, struct task *t)
 {
     if (!t->statement)
@@ -301,7 +311,7 @@ static void learn_size(const struct task *t)
 
 static void answer(struct pipeline *p, struct task *t)
 {
-    static const char *const doubtful[] = {"42P01", "42501", "42703", "0A000", NULL};
+    static const char *const doubtful[] = {"42P01", "42501", "42703", "0A000", "XX000", NULL};
     PGresult *r = t->result;
     learn_size(t);
     p->paused = false;
@@ -322,7 +332,7 @@ static void complete(struct pipeline *p)
     if (is_stale(t)) {
         p->doubt = true;
         run_again(p, t);
-    } else if (is_hit_by_mistake(p, t))
+    } else if (is_hit_by_mistake(p, t) || is_overtaken(t))
         run_once_more(p, t);
     else
         answer(p, t);

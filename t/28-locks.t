@@ -175,6 +175,10 @@ subtest 'a responder comes while the contract is being dropped' => sub {
     is($s->get('/v1/products?limit=1')->{json}{code}, 'ORIEL001', 'and it withholds what is gone');
     is(leases('v_products_v1'), 0, 'without a lease');
     is($s->stop('late'), 0, 'it ends well');
+    # the view that its look waited for was dropped under it ("could not open relation with OID")
+    my $log = read_file("$s->{folder}/log/late.log");
+    is(() = $log =~ /connected to Postgres/g, 1, 'it needed no second connection');
+    unlike($log, qr/could not open relation/, 'nor did it stumble over what was dropped under it');
 };
 
 $s->finish(qr/./);
