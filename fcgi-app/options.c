@@ -18,14 +18,14 @@ static const char *const *read_origins(const struct cfg *section)
     return origins;
 }
 
+const char *const option_keys[] = {
+    "responders",    "maxRows",      "maxDepth", "maxInFlight",    "maxUrl",     "retryAfter", "statementTimeout",
+    "streamTimeout", "drainTimeout", "origins",  "exactCountUpTo", "aggregates", "tokens",     NULL};
+
 int options_read(struct options *o, struct arena *a, const struct cfg *section)
 {
-    static const char *const keys[] = {
-        "responders",       "maxRows",       "maxDepth",     "maxInFlight", "maxUrl",         "retryAfter",
-        "statementTimeout", "streamTimeout", "drainTimeout", "origins",     "exactCountUpTo", "aggregates",
-        "tokens",           NULL};
     if (section->value)
-        cfg_keys(section, keys);
+        cfg_keys(section, option_keys);
     *o = (struct options){
         .responders = (int)cfg_integer(section, "responders", 2, 1, MOST_RESPONDERS),
         .max_rows = cfg_integer(section, "maxRows", 1000, 0, INT32_MAX),

@@ -37,6 +37,8 @@ struct service {
     struct documents documents; /* and how they are described */
 };
 
+extern const char *const option_keys[]; /* that the section may have; NULL-terminated */
+
 /* Reads one section, and the files of keys that it names; an absent one gives the defaults. What is read lives in a. -1
  * after messages. */
 int options_read(struct options *o, struct arena *a, const struct cfg *section) must_check;

@@ -10,14 +10,15 @@ const char *settings_find(void)
     return access("oriel.json", F_OK) == 0 ? "oriel.json" : "/etc/oriel/oriel.json";
 }
 
+const char *const settings_keys[] = {"database", "changes", "lock",   "rollback",  "entities",
+                                     "sources",  "drop",    "worker", "responder", NULL};
+
 int settings_load(struct settings *s, struct arena *a, const char *path)
 {
-    static const char *const keys[] = {"database", "changes", "lock",   "rollback",  "entities",
-                                       "sources",  "drop",    "worker", "responder", NULL};
     const struct cfg *root = cfg_open(a, path);
     if (!root)
         return -1;
-    cfg_keys(root, keys);
+    cfg_keys(root, settings_keys);
     *s = (struct settings){
         .path = cfg_path(root),
         .database = cfg_string(root, "database", "dbname=oriel"),

@@ -26,6 +26,8 @@ struct settings {
     const struct cfg *responder;
 };
 
+extern const char *const settings_keys[]; /* that oriel.json may have; NULL-terminated */
+
 /* Where the file is when no option says so: $ORIEL_CONFIG, ./oriel.json, /etc/oriel/oriel.json. */
 const char *settings_find(void);
 /* Reads the file; paths in it are relative to its folder. Everything lives in a. -1 after messages. */

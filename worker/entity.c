@@ -30,13 +30,14 @@ static void load_table(struct entity *e, const struct cfg *c, struct arena *a)
     e->table = dot ? dot + 1 : "";
 }
 
+const char *const limit_keys[] = {"rejectPercent", NULL};
+
 static double load_percent(const struct cfg *limits)
 {
-    static const char *const keys[] = {"rejectPercent", NULL};
     const struct cfg *v = cfg_get(limits, "rejectPercent");
     if (!limits->present)
         return 100;
-    cfg_keys(limits, keys);
+    cfg_keys(limits, limit_keys);
     if (!v->present)
         return 100;
     double percent = json_object_get_double(v->value);
@@ -118,10 +119,11 @@ static void load_fields(struct entity *e, const struct cfg *c, struct arena *a)
     check_names(e, fields);
 }
 
+const char *const entity_keys[] = {"entity", "table",  "primaryKey", "id",          "orderBy", "unknown",
+                                   "limits", "fields", "title",      "description", NULL};
+
 struct entity *entity_load(struct arena *a, const struct cfg *c)
 {
-    static const char *const keys[] = {"entity", "table",  "primaryKey", "id",          "orderBy", "unknown",
-                                       "limits", "fields", "title",      "description", NULL};
     static const char *const unknown[] = {"keep_raw", NULL};
     struct entity *e = arena_alloc(a, sizeof *e);
     size_t n;
@@ -129,7 +131,7 @@ struct entity *entity_load(struct arena *a, const struct cfg *c)
     char *sha256 = arena_alloc(a, 65);
     text_sha256(text, n, sha256);
     *e = (struct entity){.file = file_name(cfg_path(c), a), .path = cfg_path(c), .sha256 = sha256};
-    cfg_keys(c, keys);
+    cfg_keys(c, entity_keys);
     e->name = cfg_need_string(c, "entity");
     load_table(e, c, a);
     e->id = cfg_string(c, "id", NULL);

@@ -78,6 +78,9 @@ struct entity_set {
     const char *ledger; /* schema of the tables reject, batch_entity and parked; NULL: "raw" */
 };
 
+/* The keys that entity files may have, those of a field, and those of limits; NULL-terminated. */
+extern const char *const entity_keys[], *const field_keys[], *const limit_keys[];
+
 /*
  * Reads every *.json of a folder but *.test.json. All mistakes of all files are told. -1 after messages. Checked here:
  * keys, types, names; files of one entity agree; primaryKey, orderBy and references name fields and entities that

@@ -269,16 +269,17 @@ static void load_actions(struct field *f, const struct cfg *c)
         cfg_error(c, "required, but no source has it and there is no default");
 }
 
+const char *const field_keys[] = {
+    "name",        "from",       "join",          "type",       "format",      "zone",        "decimalChar",
+    "groupChar",   "bareNumber", "missingValues", "trueValues", "falseValues", "clean",       "default",
+    "constraints", "onError",    "reference",     "onMissing",  "title",       "description", NULL};
+
 void field_load(struct field *f, const struct cfg *c, struct arena *a)
 {
-    static const char *const keys[] = {
-        "name",        "from",       "join",          "type",       "format",      "zone",        "decimalChar",
-        "groupChar",   "bareNumber", "missingValues", "trueValues", "falseValues", "clean",       "default",
-        "constraints", "onError",    "reference",     "onMissing",  "title",       "description", NULL};
     static const char *const nothing[] = {"", NULL};
     static const char *const yes[] = {"true", "True", "TRUE", "1", NULL};
     static const char *const no[] = {"false", "False", "FALSE", "0", NULL};
-    cfg_keys(c, keys);
+    cfg_keys(c, field_keys);
     f->name = cfg_need_string(c, "name");
     if (strlen(f->name) > LONGEST_NAME)
         cfg_error(cfg_get(c, "name"), "longer than %d bytes, which is all that Postgres keeps of a name", LONGEST_NAME);

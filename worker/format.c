@@ -23,10 +23,11 @@ static char dialect_char(const struct cfg *dialect, const char *key, char fallba
     return fallback;
 }
 
+const char *const format_dialect_keys[] = {"delimiter", "quoteChar", "header", "commentChar", NULL};
+
 static void load_dialect(struct format *f, const struct cfg *dialect)
 {
-    static const char *const keys[] = {"delimiter", "quoteChar", "header", "commentChar", NULL};
-    cfg_keys(dialect, keys);
+    cfg_keys(dialect, format_dialect_keys);
     f->delimiter = dialect_char(dialect, "delimiter", f->delimiter);
     f->quote_char = dialect_char(dialect, "quoteChar", f->quote_char);
     f->comment_char = dialect_char(dialect, "commentChar", f->comment_char);
@@ -40,7 +41,7 @@ static void load_dialect(struct format *f, const struct cfg *dialect)
 }
 
 enum { NAME_NDJSON, NAME_CSV, NAME_TSV };
-static const char *const names[] = {"ndjson", "csv", "tsv", NULL};
+const char *const format_names[] = {"ndjson", "csv", "tsv", NULL};
 
 static void set_defaults(struct format *f, int name)
 {
@@ -54,7 +55,7 @@ static void set_defaults(struct format *f, int name)
 
 void format_load(struct format *f, const struct cfg *c)
 {
-    set_defaults(f, cfg_choice(c, "format", names, -1));
+    set_defaults(f, cfg_choice(c, "format", format_names, -1));
     f->encoding = cfg_string(c, "encoding", "UTF-8");
     const char *problem = encoding_problem(f->encoding);
     if (problem)
@@ -82,9 +83,9 @@ const char *format_json(const struct format *f, struct arena *a)
     buf_init(&b, 4096);
     bool tsv = f->kind == FORMAT_CSV && f->delimiter == '\t';
     buf_printf(&b, "{\"format\":\"%s\",\"encoding\":",
-               names[f->kind == FORMAT_NDJSON ? NAME_NDJSON
-                     : tsv                    ? NAME_TSV
-                                              : NAME_CSV]);
+               format_names[f->kind == FORMAT_NDJSON ? NAME_NDJSON
+                            : tsv                    ? NAME_TSV
+                                                     : NAME_CSV]);
     buf_json_string(&b, f->encoding, strlen(f->encoding));
     if (f->kind == FORMAT_CSV) {
         buf_puts(&b, ",\"dialect\":{");

@@ -156,10 +156,7 @@ static bool apply_ordinal(const struct operation *self, struct arena *a, struct 
     return true;
 }
 
-static const struct {
-    const char *name;
-    bool (*apply)(const struct operation *, struct arena *, struct cell *);
-} table[] = {
+const struct operation_kind operation_kinds[] = {
     {"cents", operation_cents},                 /* an amount of money in hundredths: "12.5" becomes "1250" */
     {"digits", apply_digits},                   /* keeps 0 to 9 only */
     {"lower", apply_lower},                     /* Unicode's lower case, of no language in particular */
@@ -170,6 +167,7 @@ static const struct {
     {"trim", apply_trim},                       /* white space at both ends goes */
     {"unescape_html", operation_unescape_html}, /* "&amp;" becomes "&", once */
     {"upper", apply_upper},                     /* Unicode's upper case, of no language in particular */
+    {NULL, NULL},
 };
 
 static void load_unit(struct operation *o, const struct cfg *c, const char *name)
@@ -185,18 +183,18 @@ static void load_unit(struct operation *o, const struct cfg *c, const char *name
 
 void operation_load(struct operation *o, const struct cfg *c, struct number_form numbers)
 {
-    const char *names[ARRAY_SIZE(table) + 2] = {NULL};
+    const char *names[ARRAY_SIZE(operation_kinds) + 1] = {NULL};
     *o = (struct operation){.name = cfg_value_string(c), .numbers = numbers};
     if (strncmp(o->name, "unit:", 5) == 0) {
         load_unit(o, c, o->name + 5);
         return;
     }
-    for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
-        names[i] = table[i].name;
+    for (size_t i = 0; operation_kinds[i].name; i++) {
+        names[i] = operation_kinds[i].name;
         if (strcmp(names[i], o->name) == 0)
-            o->apply = table[i].apply;
+            o->apply = operation_kinds[i].apply;
     }
-    names[ARRAY_SIZE(table)] = "unit:kg";
+    names[ARRAY_SIZE(operation_kinds) - 1] = "unit:kg";
     if (o->apply || !*o->name)
         return;
     const char *near = text_nearest(o->name, names);

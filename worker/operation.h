@@ -19,6 +19,13 @@ struct operation {
     struct number_form numbers; /* how numbers are written in this field */
 };
 
+/* Those without an argument, by name; the last has none. */
+struct operation_kind {
+    const char *name;
+    bool (*apply)(const struct operation *self, struct arena *a, struct cell *text);
+};
+extern const struct operation_kind operation_kinds[];
+
 /* Reads the operation's name at c; a mistake is told through cfg, with the nearest name. */
 void operation_load(struct operation *o, const struct cfg *c, struct number_form numbers);
 

@@ -22,6 +22,9 @@ struct format {
     char comment_char; /* 0 for none */
 };
 
+/* What `format` may be, and the keys of `dialect`; NULL-terminated. */
+extern const char *const format_names[], *const format_dialect_keys[];
+
 /* Reads those three keys of the object c; mistakes are told through cfg (see cfg_failed). */
 void format_load(struct format *f, const struct cfg *c);
 /* The same three keys as a JSON object, to be kept beside the raw records; and back from there. */

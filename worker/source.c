@@ -8,14 +8,14 @@
 enum { MOST_RECORDS = 1000000, LARGEST_BATCH = 256 << 20 };
 
 /* Of all kinds; each has its own besides. */
-static const char *const common_keys[] = {"kind",    "client",       "entities",   "format",      "encoding",
+const char *const source_common_keys[] = {"kind",    "client",       "entities",   "format",      "encoding",
                                           "dialect", "batchRecords", "batchBytes", "description", NULL};
 
 static void check_keys(const struct cfg *root, const struct source_kind *kind)
 {
     const char *keys[64];
     size_t n = 0;
-    for (const char *const *k = common_keys; *k; k++)
+    for (const char *const *k = source_common_keys; *k; k++)
         keys[n++] = *k;
     for (const char *const *k = kind->keys; *k && n + 1 < ARRAY_SIZE(keys); k++)
         keys[n++] = *k;

@@ -31,6 +31,9 @@ struct source_set {
     size_t n;
 };
 
+/* The keys that source files of every kind may have; each kind has more (source_kind.h). NULL-terminated. */
+extern const char *const source_common_keys[];
+
 /* Reads every *.json of settings->sources. All mistakes of all files are told, then whether two take the same
  * files. -1 after messages. */
 int source_load_all(struct source_set *set, struct arena *a, const struct settings *settings,
