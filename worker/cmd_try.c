@@ -6,12 +6,14 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/log.h"
 #include "lib/text.h"
 #include "worker/command.h"
 #include "worker/entity_load.h"
+#include "worker/progress.h"
 #include "worker/reader.h"
 #include "worker/try_report.h"
 
@@ -124,16 +126,22 @@ static void report(struct try_report *r, const struct entity *e, const struct re
     try_report_record(r, &cleaned);
 }
 
-static int try_records(struct reader *reader, const struct entity *e, struct try_report *r)
+static int try_records(struct reader *reader, long long size, const struct entity *e, struct try_report *r)
 {
+    struct progress progress;
     struct arena a;
     struct record record;
     int got;
     arena_init(&a);
+    progress_start(&progress, "try", "records");
+    r->progress = &progress;
     while ((got = reader_next(reader, &a, &record)) > 0) {
         report(r, e, &record, &a);
+        progress_show(&progress, size > 0 ? (double)record.next_offset / (double)size : 0, r->records);
         arena_reset(&a);
     }
+    progress_end(&progress);
+    r->progress = NULL;
     arena_release(&a);
     if (got == 0)
         try_report_summary(r);
@@ -143,6 +151,7 @@ static int try_records(struct reader *reader, const struct entity *e, struct try
 static int try_file(const struct options *o, const struct entity *e, const struct format *f)
 {
     struct try_report r;
+    struct stat st;
     int result = -1, fd = open(o->file, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
         log_errno("cannot read %s", o->file);
@@ -151,7 +160,7 @@ static int try_file(const struct options *o, const struct entity *e, const struc
     struct reader *reader = reader_open(f, fd, o->file, 0, NULL, 0);
     try_report_init(&r, e, stdout, o->json, o->limit);
     if (reader)
-        result = try_records(reader, e, &r);
+        result = try_records(reader, fstat(fd, &st) == 0 ? (long long)st.st_size : 0, e, &r);
     try_report_release(&r);
     reader_free(reader);
     close(fd);

@@ -136,6 +136,8 @@ static void put_record(struct try_report *r, const struct cleaned *cleaned)
 
 static void print(struct try_report *r)
 {
+    if (r->progress)
+        progress_end(r->progress);
     fwrite(buf_str(&r->line), 1, r->line.len, r->out);
     buf_reset(&r->line);
 }
@@ -175,6 +177,17 @@ static void put_summary_json(struct try_report *r)
     buf_puts(b, "]}}\n");
 }
 
+/* As much of it as leaves the line readable; a whole record would fill several. */
+static void put_example(struct buf *b, const char *s)
+{
+    enum { LONGEST = 50 };
+    size_t n = strlen(s), shown = n > LONGEST ? LONGEST : n;
+    while (shown < n && shown && ((unsigned char)s[shown] & 0xc0) == 0x80) /* not in the middle of a character */
+        shown--;
+    put_quoted(b, s, shown);
+    buf_puts(b, shown < n ? "…" : "");
+}
+
 static void put_summary(struct try_report *r)
 {
     struct buf *b = &r->line;
@@ -188,7 +201,7 @@ static void put_summary(struct try_report *r)
                    reason_names[t->code], t->rule);
         if (t->example) {
             buf_puts(b, ", such as ");
-            put_quoted(b, t->example, strlen(t->example));
+            put_example(b, t->example);
         }
         buf_putc(b, '\n');
     }

@@ -9,6 +9,7 @@
 
 #include "lib/buf.h"
 #include "worker/clean.h"
+#include "worker/progress.h"
 
 /* How often one reason came, with one value as an example. */
 struct tally {
@@ -28,6 +29,7 @@ struct try_report {
     size_t n_tallies;
     struct arena arena; /* what is kept until the summary */
     struct buf line;
+    struct progress *progress; /* its bar makes way for what is printed; NULL for none */
 };
 
 void try_report_init(struct try_report *r, const struct entity *e, FILE *out, bool json, long long limit);
