@@ -1,10 +1,11 @@
 /*
- * What the statements of merge_sql.c are made of: an entity file's columns with their texts for SQL. Private to those
- * two.
+ * What the statements of merge_sql.c are made of: an entity file's columns with their texts for SQL. Private to
+ * those two and merge_name.c.
  */
 #ifndef ORIEL_MERGE_PLAN_H
 #define ORIEL_MERGE_PLAN_H
 
+#include "lib/buf.h"
 #include "worker/entity.h"
 #include "worker/relation.h"
 
@@ -39,5 +40,8 @@ struct merge_plan {
 /* Returns NULL, or why entity file i and its table do not go together, as a sentence. Everything lives in a. */
 const char *merge_plan_make(struct merge_plan *p, struct arena *a, const struct entity_set *set, size_t i,
                             const struct relation *relations) must_check;
+
+/* Appends a template with its names (merge_name.c) filled in for this plan. */
+void merge_plan_expand(const struct merge_plan *p, struct buf *b, const char *template);
 
 #endif

@@ -131,6 +131,11 @@ static void test_product(struct arena *a)
     product_columns[2].collation = "\"pg_catalog\".\"C\"";
     ok(!merge_sql_build(&sql, a, &set, 1, relations), "an index the other way round");
     ok(has(sql.merge_new, "LEFT JOIN \"dp\".\"product\" t ON false"), "where all is new, no key is looked up");
+    ok(has(sql.near, "(SELECT pg_catalog.max(s.\"num\") FROM"), "the greatest key staged, by an aggregate");
+    product_columns[1].type = "uuid";
+    ok(!merge_sql_build(&sql, a, &set, 1, relations) && has(sql.near, "ORDER BY s.\"num\" DESC NULLS LAST LIMIT 1)"),
+       "or by sorting, where its type has none");
+    product_columns[1].type = "integer";
     ok(has(sql.near, "t.\"num\" BETWEEN") && !has(sql.near, "client"), "is");
     ok(has(sql.same, "t.\"vendor_id\" = (SELECT r0.\"id\" FROM \"dp\".\"vendor\" r0"), "a reference is looked up");
     ok(has(sql.create, "\"rev\" integer COLLATE \"pg_catalog\".\"C\""), "staged in the column's order of texts");
