@@ -1,4 +1,4 @@
-/* The keys format, encoding and dialect of a source file. */
+/* The keys format, encoding, dialect and records of a source file. */
 #include <json-c/json.h>
 #include <string.h>
 #include <strings.h>
@@ -40,12 +40,24 @@ static void load_dialect(struct format *f, const struct cfg *dialect)
         cfg_error(dialect, "the quote cannot be the comment character, too");
 }
 
-enum { NAME_NDJSON, NAME_CSV, NAME_TSV };
-const char *const format_names[] = {"ndjson", "csv", "tsv", NULL};
+enum { NAME_NDJSON, NAME_CSV, NAME_TSV, NAME_JSON };
+const char *const format_names[] = {"ndjson", "csv", "tsv", "json", NULL};
+
+static enum format_kind kind_of(int name)
+{
+    return name == NAME_JSON ? FORMAT_JSON : name == NAME_CSV || name == NAME_TSV ? FORMAT_CSV : FORMAT_NDJSON;
+}
+
+static int name_of(const struct format *f)
+{
+    if (f->kind == FORMAT_CSV)
+        return f->delimiter == '\t' ? NAME_TSV : NAME_CSV;
+    return f->kind == FORMAT_JSON ? NAME_JSON : NAME_NDJSON;
+}
 
 static void set_defaults(struct format *f, int name)
 {
-    *f = (struct format){.kind = name == NAME_NDJSON ? FORMAT_NDJSON : FORMAT_CSV, .encoding = "UTF-8"};
+    *f = (struct format){.kind = kind_of(name), .encoding = "UTF-8"};
     if (f->kind == FORMAT_CSV) {
         f->delimiter = name == NAME_TSV ? '\t' : ',';
         f->quote_char = '"';
@@ -65,6 +77,11 @@ void format_load(struct format *f, const struct cfg *c)
         load_dialect(f, dialect);
     else if (dialect->value)
         cfg_error(dialect, "only csv and tsv have a dialect");
+    f->records = cfg_string(c, "records", NULL);
+    if (f->records && f->kind != FORMAT_JSON)
+        cfg_error(cfg_get(c, "records"), "only json has a place where the records are");
+    else if (f->records && *f->records != '/')
+        cfg_error(cfg_get(c, "records"), "a JSON Pointer was expected, such as \"/data/items\"");
 }
 
 static void put_char(struct buf *b, const char *key, char c)
@@ -81,11 +98,7 @@ const char *format_json(const struct format *f, struct arena *a)
 {
     struct buf b;
     buf_init(&b, 4096);
-    bool tsv = f->kind == FORMAT_CSV && f->delimiter == '\t';
-    buf_printf(&b, "{\"format\":\"%s\",\"encoding\":",
-               format_names[f->kind == FORMAT_NDJSON ? NAME_NDJSON
-                            : tsv                    ? NAME_TSV
-                                                     : NAME_CSV]);
+    buf_printf(&b, "{\"format\":\"%s\",\"encoding\":", format_names[name_of(f)]);
     buf_json_string(&b, f->encoding, strlen(f->encoding));
     if (f->kind == FORMAT_CSV) {
         buf_puts(&b, ",\"dialect\":{");
@@ -93,6 +106,10 @@ const char *format_json(const struct format *f, struct arena *a)
         put_char(&b, "quoteChar", f->quote_char);
         put_char(&b, "commentChar", f->comment_char);
         buf_printf(&b, "\"header\":%s}", f->has_header ? "true" : "false");
+    }
+    if (f->records) {
+        buf_puts(&b, ",\"records\":");
+        buf_json_string(&b, f->records, strlen(f->records));
     }
     buf_putc(&b, '}');
     const char *json = arena_memdup(a, buf_str(&b), b.len);
@@ -120,9 +137,11 @@ int format_from_name(struct format *f, const char *path)
                     {".csv", NAME_CSV},
                     {".tsv", NAME_TSV}};
     size_t n = strlen(path);
+    if (n > 3 && strcasecmp(path + n - 3, ".gz") == 0)
+        n -= 3;
     for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
         size_t m = strlen(suffixes[i].suffix);
-        if (n > m && strcasecmp(path + n - m, suffixes[i].suffix) == 0) {
+        if (n > m && strncasecmp(path + n - m, suffixes[i].suffix, m) == 0) {
             set_defaults(f, suffixes[i].name);
             return 0;
         }

@@ -1,72 +1,29 @@
 #include "worker/reader.h"
 
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
 #include "lib/log.h"
 #include "lib/text.h"
 #include "worker/encoding.h"
+#include "worker/json_array.h"
 #include "worker/record.h"
 
-enum { FIRST_BUFFER = 256 << 10, LONGEST_RECORD = 16 << 20 };
-
-/* data[start..end) was read and not yet given out; data[start] stands at `offset` in the file. */
 struct reader {
     struct format format;
-    int fd;
-    const char *name;
-    char *data;
-    size_t size, start, end;
-    uint64_t offset;
-    bool at_end;
-    struct arena arena; /* the header's */
+    struct input in;
+    struct json_array array; /* of JSON */
+    struct arena arena;      /* the header's, and the name */
     const struct header *header;
     const char *header_bytes;
     size_t header_len;
 };
 
-/* Where a record or a line ends, counted from data[start]. */
-struct extent {
-    size_t len;  /* without the line end */
-    size_t next; /* with it */
-};
-
-/* Reads more behind end, at least a byte. 1; 0 at the end of the file; -1 after a message. */
-static int more(struct reader *r)
-{
-    if (r->at_end)
-        return 0;
-    if (r->start) {
-        memmove(r->data, r->data + r->start, r->end - r->start);
-        r->end -= r->start;
-        r->start = 0;
-    }
-    if (r->end == r->size) {
-        r->size *= 2;
-        r->data = mem_realloc(r->data, r->size);
-    }
-    ssize_t n;
-    while ((n = read(r->fd, r->data + r->end, r->size - r->end)) < 0 && errno == EINTR)
-        ;
-    if (n < 0) {
-        log_errno("cannot read %s behind byte %llu", r->name, (unsigned long long)(r->offset + r->end));
-        return -1;
-    }
-    r->at_end = n == 0;
-    r->end += (size_t)n;
-    return n > 0;
-}
-
 /* The place of the next line end in data[from..end); end when there is none. */
 static size_t find_line_end(const struct reader *r, size_t from)
 {
-    const char *p = r->data + from;
-    size_t n = r->end - from, i = 0;
+    const char *p = r->in.data + from;
+    size_t n = r->in.end - from, i = 0;
     if (r->format.kind == FORMAT_NDJSON) {
         const char *lf = n ? memchr(p, '\n', n) : NULL;
-        return lf ? (size_t)(lf - r->data) : r->end;
+        return lf ? (size_t)(lf - r->in.data) : r->in.end;
     }
     while (i < n && p[i] != '\n' && p[i] != '\r')
         i++;
@@ -79,11 +36,11 @@ static int find_line(struct reader *r, size_t from, struct extent *line, bool *t
 {
     size_t at = from;
     for (;;) {
-        at = find_line_end(r, r->start + at) - r->start;
-        if (r->start + at < r->end)
+        at = find_line_end(r, r->in.start + at) - r->in.start;
+        if (r->in.start + at < r->in.end)
             break;
         *too_long = at > LONGEST_RECORD;
-        int got = *too_long ? 0 : more(r);
+        int got = *too_long ? 0 : input_more(&r->in);
         if (got < 0)
             return -1;
         if (got == 0) {
@@ -92,21 +49,15 @@ static int find_line(struct reader *r, size_t from, struct extent *line, bool *t
         }
     }
     /* a line feed behind a carriage return belongs to it, even where a read ended between them */
-    if (r->data[r->start + at] == '\r' && r->start + at + 1 == r->end && more(r) < 0)
+    if (r->in.data[r->in.start + at] == '\r' && r->in.start + at + 1 == r->in.end && input_more(&r->in) < 0)
         return -1;
-    const char *end = r->data + r->start + at;
-    bool two = *end == '\r' && r->start + at + 1 < r->end && end[1] == '\n';
+    const char *end = r->in.data + r->in.start + at;
+    bool two = *end == '\r' && r->in.start + at + 1 < r->in.end && end[1] == '\n';
     *line = (struct extent){at, at + 1 + two};
     if (*end == '\n' && at > from && end[-1] == '\r')
         line->len--;
     *too_long = at > LONGEST_RECORD;
     return 1;
-}
-
-static void advance(struct reader *r, size_t n)
-{
-    r->start += n;
-    r->offset += n;
 }
 
 static size_t count(const char *s, size_t n, char c)
@@ -128,7 +79,7 @@ static int stretch(struct reader *r, struct extent *record)
     struct extent whole = *record;
     size_t seen = 0, quotes = 0;
     for (;;) {
-        quotes += count(r->data + r->start + seen, whole.len - seen, f->quote_char);
+        quotes += count(r->in.data + r->in.start + seen, whole.len - seen, f->quote_char);
         seen = whole.len;
         if (quotes % 2 == 0)
             break;
@@ -144,7 +95,7 @@ static int stretch(struct reader *r, struct extent *record)
     struct arena a;
     struct cells cells;
     arena_init(&a);
-    if (!csv_split(f, r->data + r->start, whole.len, &a, &cells))
+    if (!csv_split(f, r->in.data + r->in.start, whole.len, &a, &cells))
         *record = whole;
     arena_release(&a);
     return 0;
@@ -153,7 +104,7 @@ static int stretch(struct reader *r, struct extent *record)
 /* JSON's white space only, or for CSV nothing at all. */
 static bool is_empty(const struct reader *r, size_t len)
 {
-    const char *p = r->data + r->start;
+    const char *p = r->in.data + r->in.start;
     for (size_t i = 0; i < len; i++)
         if (r->format.kind == FORMAT_CSV || (p[i] != ' ' && p[i] != '\t' && p[i] != '\r'))
             return false;
@@ -171,13 +122,13 @@ static int find_record(struct reader *r, struct extent *record)
             return got;
         if (too_long) {
             log_error("%s: the record at byte %llu is longer than %d MiB; is this the right format for the file?",
-                      r->name, (unsigned long long)r->offset, LONGEST_RECORD >> 20);
+                      r->in.name, (unsigned long long)r->in.offset, LONGEST_RECORD >> 20);
             return -1;
         }
-        bool comment = f->comment_char && record->len && r->data[r->start] == f->comment_char;
+        bool comment = f->comment_char && record->len && r->in.data[r->in.start] == f->comment_char;
         if (!comment && !is_empty(r, record->len))
             return f->kind == FORMAT_CSV && f->quote_char && stretch(r, record) < 0 ? -1 : 1;
-        advance(r, record->next);
+        input_advance(&r->in, record->next);
     }
 }
 
@@ -186,13 +137,13 @@ static int skip_byte_order_mark(struct reader *r)
     static const char mark[] = "\xef\xbb\xbf";
     if (!encoding_is_utf8(r->format.encoding))
         return 0;
-    while (r->end - r->start < 3) {
-        int got = more(r);
+    while (r->in.end - r->in.start < 3) {
+        int got = input_more(&r->in);
         if (got <= 0)
             return got;
     }
-    if (memcmp(r->data + r->start, mark, 3) == 0)
-        advance(r, 3);
+    if (memcmp(r->in.data + r->in.start, mark, 3) == 0)
+        input_advance(&r->in, 3);
     return 0;
 }
 
@@ -204,7 +155,7 @@ static void warn_of_twins(const struct reader *r)
         const char *name = h->names[second];
         if (*name && strcmp(h->names[first], name) == 0)
             log_warn("%s: column \"%s\" stands twice in the header, as #%zu and #%zu; the name finds the first",
-                     r->name, name, first + 1, second + 1);
+                     r->in.name, name, first + 1, second + 1);
     }
 }
 
@@ -223,26 +174,23 @@ static int read_header(struct reader *r)
     int got = find_record(r, &record);
     if (got <= 0)
         return got;
-    if (set_header(r, r->data + r->start, record.len) < 0)
+    if (set_header(r, r->in.data + r->in.start, record.len) < 0)
         return -1;
     warn_of_twins(r);
-    advance(r, record.next);
+    input_advance(&r->in, record.next);
     return 0;
 }
 
 static int begin(struct reader *r, uint64_t offset, const char *header, size_t header_len)
 {
     bool headed = r->format.kind == FORMAT_CSV && r->format.has_header;
-    /* a pipe cannot seek, and need not when it is read from its beginning */
-    if (lseek(r->fd, (off_t)offset, SEEK_SET) < 0 && (offset || errno != ESPIPE)) {
-        log_errno("cannot go to byte %llu of %s", (unsigned long long)offset, r->name);
+    if (input_seek(&r->in, offset) < 0)
         return -1;
-    }
-    r->offset = offset;
+    r->array = (struct json_array){.entered = offset > 0, .behind_comma = true};
     if (offset == 0)
         return skip_byte_order_mark(r) < 0 || (headed && read_header(r) < 0) ? -1 : 0;
     if (headed && !header) {
-        log_error("%s: reading cannot go on at byte %llu without the header", r->name, (unsigned long long)offset);
+        log_error("%s: reading cannot go on at byte %llu without the header", r->in.name, (unsigned long long)offset);
         return -1;
     }
     return headed ? set_header(r, header, header_len) : 0;
@@ -252,9 +200,9 @@ struct reader *reader_open(const struct format *f, int fd, const char *name, uin
                            size_t header_len)
 {
     struct reader *r = mem_alloc(sizeof *r);
-    *r = (struct reader){.format = *f, .fd = fd, .size = FIRST_BUFFER, .data = mem_realloc(NULL, FIRST_BUFFER)};
+    *r = (struct reader){.format = *f};
     arena_init(&r->arena);
-    r->name = arena_strdup(&r->arena, name);
+    input_init(&r->in, fd, arena_strdup(&r->arena, name));
     if (begin(r, offset, header, header_len) == 0)
         return r;
     reader_free(r);
@@ -264,13 +212,14 @@ struct reader *reader_open(const struct format *f, int fd, const char *name, uin
 int reader_next(struct reader *r, struct arena *a, struct record *out)
 {
     struct extent record;
-    int got = find_record(r, &record);
+    int got = r->format.kind == FORMAT_JSON ? json_array_next(&r->array, &r->in, r->format.records, &record)
+                                            : find_record(r, &record);
     if (got <= 0)
         return got;
-    reader_parse(&r->format, r->header, r->data + r->start, record.len, a, out);
-    out->offset = r->offset;
-    out->next_offset = r->offset + record.next;
-    advance(r, record.next);
+    reader_parse(&r->format, r->header, r->in.data + r->in.start, record.len, a, out);
+    out->offset = r->in.offset;
+    out->next_offset = r->in.offset + record.next;
+    input_advance(&r->in, record.next);
     return 1;
 }
 
@@ -285,7 +234,7 @@ void reader_free(struct reader *r)
     if (!r)
         return;
     arena_release(&r->arena);
-    free(r->data);
+    input_release(&r->in);
     free(r);
 }
 
@@ -320,7 +269,7 @@ void reader_parse(const struct format *f, const struct header *header, const cha
     const char *text = encoding_decode(f->encoding, a, bytes, len, &n);
     if (!text)
         undecodable(out, a, f, n < len ? n : len ? len - 1 : 0);
-    else if (f->kind == FORMAT_NDJSON)
+    else if (f->kind != FORMAT_CSV)
         ndjson_parse(text, n, a, out);
     else
         csv_parse_record(f, header, text, n, a, out);

@@ -9,9 +9,10 @@
 #include "worker/clean.h"
 #include "worker/document.h"
 
-enum format_kind { FORMAT_NDJSON, FORMAT_CSV };
+enum format_kind { FORMAT_NDJSON, FORMAT_CSV, FORMAT_JSON };
+enum { LONGEST_RECORD = 16 << 20 };
 
-/* How to read a source's bytes: the keys format, encoding and dialect of a source file. */
+/* How to read a source's bytes: the keys format, encoding, dialect and records of a source file. */
 struct format {
     enum format_kind kind;
     const char *encoding; /* iconv's name; "UTF-8" by default */
@@ -20,14 +21,15 @@ struct format {
     char quote_char;   /* 0 when quoteChar is null: quotes are letters like others */
     bool has_header;   /* false: columns are called "#1", "#2", … */
     char comment_char; /* 0 for none */
+    const char *records; /* of JSON: a pointer (RFC 6901) to the array of records; NULL: the document is the array */
 };
 
 /* What `format` may be, and the keys of `dialect`; NULL-terminated. */
 extern const char *const format_names[], *const format_dialect_keys[];
 
-/* Reads those three keys of the object c; mistakes are told through cfg (see cfg_failed). */
+/* Reads those keys of the object c; mistakes are told through cfg (see cfg_failed). */
 void format_load(struct format *f, const struct cfg *c);
-/* The same three keys as a JSON object, to be kept beside the raw records; and back from there. */
+/* The same keys as a JSON object, to be kept beside the raw records; and back from there. */
 const char *format_json(const struct format *f, struct arena *a);
 int format_parse(struct format *f, struct arena *a, const char *json) must_check;
 /* A guess from a file's name: .ndjson .jsonl .json, .csv, .tsv; -1 for others. */
@@ -45,8 +47,8 @@ struct record {
 struct reader;
 
 /*
- * Reads from fd (not closed by the reader), from byte `offset` on; offset 0 is the file's beginning, where a byte order
- * mark is skipped and a CSV has its header. To go on inside a CSV, give the header's bytes as reader_header() gave
+ * Reads from fd (not closed by the reader; of a gzip what is in it), from byte `offset` on; offset 0 is the file's
+ * beginning, where a byte order mark is skipped and a CSV has its header. To go on inside a CSV, give the header's bytes as reader_header() gave
  * them. NULL after a message.
  */
 struct reader *reader_open(const struct format *f, int fd, const char *name, uint64_t offset, const char *header,

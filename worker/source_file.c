@@ -9,6 +9,7 @@
 
 #include "lib/log.h"
 #include "lib/text.h"
+#include "worker/input.h"
 
 static long long now_ms(clockid_t clock)
 {
@@ -216,7 +217,19 @@ static void leave_out(const struct drop *d, struct drop_file *f)
         log_errno("source %s: cannot read %s; it is left out until it changes", d->source->name, f->path);
 }
 
-/* Reads the file for its sum. Whether it stayed the same meanwhile and the sum is known. */
+/* A gzip that does not end well has not come whole, or is broken: it waits for its next state. */
+static bool ends_well(const struct drop *d, struct drop_file *f, int fd)
+{
+    const char *problem = input_gzip_problem(fd);
+    if (!problem)
+        return true;
+    log_warn("source %s: leaves %s out until it changes: %s", d->source->name, f->path, problem);
+    *f->sha256 = 0;
+    f->done = true;
+    return false;
+}
+
+/* Reads the file for its sum. Whether it stayed the same meanwhile, is whole, and the sum is known. */
 static bool sum_file(const struct drop *d, struct drop_file *f)
 {
     struct stat st;
@@ -227,6 +240,8 @@ static bool sum_file(const struct drop *d, struct drop_file *f)
         struct file_state now = file_state_of(&st);
         if (!file_contents_same(&now, &f->state))
             *f->sha256 = 0; /* the next scan sees its new state */
+        else
+            (void)ends_well(d, f, fd);
     }
     if (fd >= 0)
         close(fd);

@@ -315,20 +315,26 @@ static void test_format(void)
         {"{\"format\":\"csv\",\"dialect\":{\"delimiter\":\"\\n\"}}", "one character"},
         {"{\"format\":\"csv\",\"dialect\":{\"delimiter\":null}}", "a delimiter is needed"},
         {"{\"format\":\"csv\",\"dialect\":{\"delimiter\":\"\\\"\"}}", "cannot be the quote"},
+        {"{\"format\":\"json\",\"records\":\"data\"}", "records: a JSON Pointer was expected"},
+        {"{\"format\":\"csv\",\"records\":\"/data\"}", "only json has a place"},
     };
     struct arena a;
     struct format f, g;
     arena_init(&a);
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
         ok(loads(&a, rows[i].json, rows[i].complaint), "%s is %s", rows[i].json, rows[i].complaint ? "told" : "good");
-    f = (struct format){FORMAT_CSV, "ISO-8859-1", '\t', 0, false, '#'};
+    f = (struct format){.kind = FORMAT_CSV, .encoding = "ISO-8859-1", .delimiter = '\t', .comment_char = '#'};
     ok(format_parse(&g, &a, format_json(&f, &a)) == 0 && strcmp(g.encoding, f.encoding) == 0 && g.kind == f.kind &&
            g.delimiter == '\t' && g.quote_char == 0 && !g.has_header && g.comment_char == '#',
        "a format comes back from its JSON: %s", format_json(&f, &a));
     ok(format_parse(&g, &a, format_json(&ndjson, &a)) == 0 && g.kind == FORMAT_NDJSON, "NDJSON, too");
     ok(format_from_name(&g, "x/y.TSV") == 0 && g.delimiter == '\t', "a name tells TSV");
     ok(format_from_name(&g, "y.jsonl") == 0 && g.kind == FORMAT_NDJSON, "and NDJSON");
-    ok(format_from_name(&g, "y.csv.gz") < 0 && format_from_name(&g, ".csv") < 0, "or nothing");
+    ok(format_from_name(&g, "y.csv.gz") == 0 && g.kind == FORMAT_CSV, "with .gz behind it, too");
+    f = (struct format){.kind = FORMAT_JSON, .encoding = "UTF-8", .records = "/a/b"};
+    ok(format_parse(&g, &a, format_json(&f, &a)) == 0 && g.kind == FORMAT_JSON && strcmp(g.records, "/a/b") == 0,
+       "JSON with the place of its records");
+    ok(format_from_name(&g, "y.gz") < 0 && format_from_name(&g, ".csv") < 0, "or nothing");
     arena_release(&a);
 }
 
