@@ -199,7 +199,7 @@ static int move_position(struct batch *b, struct session *s)
     const struct intake *in = b->intake;
     const char *position = NULL;
     if (d->pull) {
-        pull_position(d->pull, d, in->next_offset, in->part_ends, in->last, &b->arena, &b->position);
+        pull_position(d->pull, d, in, &b->arena, &b->position);
         position = position_text(&b->position, &b->arena);
     }
     if (!is_empty_pull(b) && move_delivery(b, s) < 0)

@@ -28,7 +28,7 @@ struct delivery {
     /* of a pull */
     struct pull *pull;      /* NULL: it is a file */
     char part_sha256[65];   /* of the part in hand */
-    long long part_records; /* read of it so far; with those before offset at least one, if there are any */
+    long long part_records; /* read of it, those before offset included */
     bool more;              /* behind it comes another part, */
     bool more_unless_empty; /* provided that there was a record in it */
 };

@@ -43,11 +43,28 @@ void feed_release(struct feed *f)
     arena_release(&f->pull.arenas[1]);
 }
 
+/* Finds out when the source is due. A file source is looked at all the time, and due when somebody asks. */
+static int find_due(struct feed *f, struct session *s)
+{
+    struct schedule_due due;
+    if (schedule_due(&f->source->schedule, s, f->source->name, &due) < 0)
+        return -1;
+    f->asked = due.asked;
+    f->answered = due.answered;
+    if (f->source->kind->pulled)
+        f->look_at_ms = now_ms() + due.in_ms;
+    else if (f->asked > f->answered)
+        f->look_at_ms = 0;
+    return 0;
+}
+
 int feed_register(struct feed *f, struct session *s)
 {
     f->waiting = false;
-    return session_run(s, "registering a source", register_sql, 2,
-                       (const char *[]){f->source->name, f->source->client});
+    if (session_run(s, "registering a source", register_sql, 2,
+                    (const char *[]){f->source->name, f->source->client}) < 0)
+        return -1;
+    return find_due(f, s);
 }
 
 static void forget_pull(struct feed *f)
@@ -75,12 +92,24 @@ static enum feed_result set_state(struct feed *f, struct session *s, const char 
     return session_run(s, "telling a source's state", state_sql, 3, params) < 0 ? FEED_RETRY : FEED_IDLE;
 }
 
+/* Answers who asked before the pull began that it is over. */
+static enum feed_result answer(struct feed *f, struct session *s, bool failed)
+{
+    if (failed && f->answered >= f->asked_before)
+        return FEED_IDLE;
+    if (schedule_done(s, f->source->name, f->asked_before, failed) < 0)
+        return FEED_RETRY;
+    if (f->answered < f->asked_before)
+        f->answered = f->asked_before;
+    return FEED_IDLE;
+}
+
 static enum feed_result stop(struct feed *f, struct session *s, const char *message)
 {
     log_error("source %s is stopped: %s", f->source->name, message);
     f->stopped = true;
     feed_drop_delivery(f);
-    return set_state(f, s, "stopped", message);
+    return set_state(f, s, "stopped", message) == FEED_RETRY ? FEED_RETRY : answer(f, s, true);
 }
 
 /* Doubles up to the longest; a random half of it, so that several sources do not knock in step. */
@@ -92,6 +121,20 @@ static long long back_off(const struct feed *f)
     if (pause > LONGEST_PAUSE_MS)
         pause = LONGEST_PAUSE_MS;
     return pause / 2 + random() % (pause / 2 + 1);
+}
+
+int feed_listen(struct feed *f, struct session *s)
+{
+    bool under_way = f->delivery.reader || f->pull.passing;
+    long long look_at_ms = f->look_at_ms;
+    if (find_due(f, s) < 0)
+        return -1;
+    if (under_way)
+        f->look_at_ms = look_at_ms;
+    if (!f->stopped)
+        return 0;
+    f->asked_before = f->asked; /* there will be no pull; oriel.source says why */
+    return answer(f, s, true) == FEED_RETRY ? -1 : 0;
 }
 
 /* Tries again after pause_ms, or, when that is 0, with back-off. Told when it is another message than the last. */
@@ -107,7 +150,9 @@ static enum feed_result wait_for(struct feed *f, struct session *s, const char *
     memcpy(f->told, text, sizeof text);
     feed_drop_delivery(f);
     f->look_at_ms = now_ms() + pause;
-    return known ? FEED_IDLE : set_state(f, s, "waiting", text);
+    if (!known && set_state(f, s, "waiting", text) == FEED_RETRY)
+        return FEED_RETRY;
+    return answer(f, s, true);
 }
 
 /* ---- telling ---- */
@@ -169,8 +214,12 @@ static enum feed_result end_pull(struct feed *f, struct session *s)
     delivery_close(&f->delivery);
     f->failures = 0;
     *f->told = 0;
-    f->look_at_ms = now_ms() + f->source->every_ms;
-    return f->waiting ? set_state(f, s, "ready", NULL) : FEED_IDLE;
+    f->look_at_ms = now_ms() + f->source->schedule.every_ms;
+    if (f->waiting && set_state(f, s, "ready", NULL) == FEED_RETRY)
+        return FEED_RETRY;
+    if (!f->source->kind->pulled && f->answered >= f->asked_before)
+        return FEED_IDLE;
+    return answer(f, s, false) == FEED_RETRY || find_due(f, s) < 0 ? FEED_RETRY : FEED_IDLE;
 }
 
 static void take_next_intake(struct feed *f)
@@ -210,7 +259,7 @@ static enum feed_result run_batch(struct feed *f, struct loader *l)
     case BATCH_CHANGED:
         snprintf(message, sizeof message, "%s changed while it was read; its last batch was dropped and is tried again",
                  f->delivery.name);
-        return wait_for(f, s, message, f->source->every_ms);
+        return wait_for(f, s, message, f->source->schedule.every_ms);
     case BATCH_BROKEN:
         snprintf(message, sizeof message, "%s cannot be read to its end (the log says why)", f->delivery.name);
         return wait_for(f, s, message, 0);
@@ -231,6 +280,8 @@ static void note_start(struct feed *f)
 /* Begins a pull, unless one is under way. */
 static int begin_pull(struct feed *f, struct session *s)
 {
+    if (!f->pull.passing)
+        f->asked_before = f->asked;
     if (!f->source->kind->pulled || f->pull.passing)
         return 0;
     note_start(f);

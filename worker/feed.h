@@ -19,6 +19,8 @@ struct feed {
     int failures;         /* in a row */
     char told[1024];      /* the last of them */
     long long look_at_ms; /* monotonic: when to look again */
+    /* how often `oriel pull` asked for a pull, as far as is known; as of when the pull under way began; and answered */
+    long long asked, asked_before, answered;
     /* of the delivery in hand, since it was opened */
     long long opened_ms, told_ms, records;
 };
@@ -33,6 +35,8 @@ void feed_init(struct feed *f, const struct source *source, const struct entity_
 void feed_release(struct feed *f);
 /* Puts the source into oriel.source, ready, and finds out when it is due. -1: session.failure says why. */
 int feed_register(struct feed *f, struct session *s) must_check;
+/* Somebody may have asked for a pull: finds out when it is due. -1: session.failure says why. */
+int feed_listen(struct feed *f, struct session *s) must_check;
 /* Gives back what is in hand or on its way; it is opened anew where the stored position says. */
 void feed_drop_delivery(struct feed *f);
 /* Does one batch, or looks for a delivery. now_ms: monotonic. */

@@ -80,7 +80,7 @@ bool intake_read(struct intake *in, struct delivery *d, int most)
         in->last = in->part_ends && !delivery_has_more(d);
         if (got > 0) {
             take(in, source, &record);
-            d->part_records++;
+            in->part_records = ++d->part_records;
         }
         if (got <= 0 || in->n == source->batch_records || in->records.len >= (size_t)source->batch_bytes)
             finish(in);

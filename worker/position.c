@@ -15,11 +15,12 @@ static const char *member(const struct json_object *json, const char *key)
 
 static void parse_part(struct position *p, const struct json_object *json)
 {
-    json_object *part, *offset;
+    json_object *part, *offset, *records;
     if (!json_object_object_get_ex(json, "part", &part) || !json_object_object_get_ex(part, "offset", &offset))
         return;
     p->sha256 = member(part, "sha256");
     p->offset = json_object_get_uint64(offset);
+    p->records = json_object_object_get_ex(part, "records", &records) ? json_object_get_int64(records) : 0;
 }
 
 void position_parse(struct position *p, struct arena *a, const char *of, const char *text)
@@ -43,7 +44,8 @@ const char *position_text(const struct position *p, struct arena *a)
     buf_json_string(&b, p->of, strlen(p->of));
     buf_printf(&b, ",\"at\":%s", p->at ? p->at : "null");
     if (p->sha256)
-        buf_printf(&b, ",\"part\":{\"sha256\":\"%s\",\"offset\":%llu}", p->sha256, (unsigned long long)p->offset);
+        buf_printf(&b, ",\"part\":{\"sha256\":\"%s\",\"offset\":%llu,\"records\":%lld}", p->sha256,
+                   (unsigned long long)p->offset, p->records);
     buf_putc(&b, '}');
     const char *text = arena_memdup(a, buf_str(&b), b.len);
     buf_release(&b);

@@ -12,6 +12,7 @@ struct position {
     const char *at; /* JSON: how the part is asked for that comes next, or that is half stored; NULL: the beginning */
     const char *sha256; /* of the part that is half stored; NULL: none is */
     uint64_t offset;    /* of it, where to go on */
+    long long records;  /* of it, that are stored */
 };
 
 /* text NULL, of another place or not understood gives the beginning of `of`. Everything lives in a. */

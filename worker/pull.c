@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "lib/text.h"
+#include "worker/intake.h"
 #include "worker/source_kind.h"
 
 static const char begin_sql[] =
@@ -51,28 +52,30 @@ int pull_take_part(struct pull *p, struct delivery *d, int fd, const char *name,
     free(d->name);
     d->name = mem_strdup(name);
     d->fd = fd;
-    d->part_records = half_stored;
+    d->part_records = half_stored ? at->records : 0;
     snprintf(d->part_sha256, sizeof d->part_sha256, "%s", sha256);
     return delivery_open_reader(d, half_stored ? at->offset : 0);
 }
 
-void pull_position(struct pull *p, const struct delivery *d, uint64_t next_offset, bool part_ends, bool last,
-                   struct arena *a, struct position *out)
+void pull_position(struct pull *p, const struct delivery *d, const struct intake *in, struct arena *a,
+                   struct position *out)
 {
     *out = (struct position){.of = p->position.of};
-    if (part_ends) {
-        out->at = p->source->kind->next(p, d, last, a);
+    if (in->part_ends) {
+        out->at = p->source->kind->next(p, d, in->last, a);
         return;
     }
     out->at = p->position.at;
     out->sha256 = d->part_sha256;
-    out->offset = next_offset;
+    out->offset = in->next_offset;
+    out->records = in->part_records;
 }
 
 void pull_moved(struct pull *p, const struct position *position)
 {
     struct arena *a = &p->arenas[1];
-    struct position moved = {.of = p->source->identity, .offset = position->offset};
+    struct position moved = {
+        .of = p->source->identity, .offset = position->offset, .records = position->records};
     if (position->at)
         moved.at = arena_strdup(a, position->at);
     if (position->sha256)

@@ -32,9 +32,10 @@ int pull_begin(struct pull *p, struct session *s, struct delivery *d) must_check
  * as was half stored, else from its beginning. name: what it is a part of, for people. -1 after a message.
  */
 int pull_take_part(struct pull *p, struct delivery *d, int fd, const char *name, const char *sha256) must_check;
-/* The position to be stored with a batch that ends at next_offset of the part in hand, or with the part. */
-void pull_position(struct pull *p, const struct delivery *d, uint64_t next_offset, bool part_ends, bool last,
-                   struct arena *a, struct position *out);
+struct intake;
+/* The position to be stored with a batch of the part in hand. */
+void pull_position(struct pull *p, const struct delivery *d, const struct intake *in, struct arena *a,
+                   struct position *out);
 /* Takes over the position that was committed. */
 void pull_moved(struct pull *p, const struct position *position);
 

@@ -16,9 +16,9 @@ static void load(struct source *s, struct arena *a, const struct cfg *root, cons
     s->folder = *folder == '/' ? folder : arena_printf(a, "%s/%s", settings->drop, folder);
     s->pattern = cfg_need_string(root, "pattern");
     format_load(&s->format, root);
-    s->every_ms = cfg_duration_ms(root, "poll", "1s");
+    s->schedule.every_ms = cfg_duration_ms(root, "poll", "1s");
     s->settle_ms = cfg_duration_ms(root, "settle", "2s");
-    if (s->every_ms < 10)
+    if (s->schedule.every_ms < 10)
         cfg_error(cfg_get(root, "poll"), "must be at least 10ms");
 }
 
@@ -68,7 +68,7 @@ static enum pull_result look(struct pull *p, struct session *s, struct delivery 
     if (drop_scan(&w->drop) < 0) {
         pull_tell(p, "its folder cannot be read");
         p->logged = true;
-        p->pause_ms = p->source->every_ms;
+        p->pause_ms = p->source->schedule.every_ms;
         return PULL_WAIT;
     }
     arena_init(&a);

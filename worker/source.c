@@ -57,6 +57,8 @@ static void load_values(struct source *s, struct arena *a, const struct cfg *roo
     s->client = cfg_need_string(root, "client");
     s->batch_records = cfg_integer(root, "batchRecords", 10000, 1, MOST_RECORDS);
     s->batch_bytes = cfg_integer(root, "batchBytes", 4 << 20, 1, LARGEST_BATCH);
+    if (s->kind->pulled)
+        schedule_load(&s->schedule, root);
     s->kind->load(s, a, root, settings);
     (void)cfg_string(root, "description", NULL); /* for readers of the file; told, if it is no string */
 }

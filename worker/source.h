@@ -7,6 +7,7 @@
 #include "lib/settings.h"
 #include "worker/entity.h"
 #include "worker/reader.h"
+#include "worker/schedule.h"
 
 struct source_kind;
 
@@ -21,7 +22,7 @@ struct source {
     const char *pattern; /* fnmatch(3): the names of the files that are meant */
     struct format format;
     long long batch_records, batch_bytes; /* a batch ends with the record that reaches either */
-    long long every_ms;                   /* how often it is looked at, or pulled */
+    struct schedule schedule;             /* of a file source: how often its folder is looked at */
     long long settle_ms;                  /* a file that has not changed for so long is complete */
     const void *settings;                 /* what only its kind knows */
 };

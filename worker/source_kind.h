@@ -37,7 +37,7 @@ struct source_kind {
     const char *(*next)(struct pull *p, const struct delivery *d, bool last, struct arena *a);
 };
 
-extern const struct source_kind source_kind_file;
+extern const struct source_kind source_kind_file, source_kind_http, source_kind_postgres;
 
 /* NULL-terminated; source_kind_names in the same order. */
 extern const struct source_kind *const source_kinds[];

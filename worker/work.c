@@ -21,6 +21,7 @@ enum {
 /* The leader's lock is a pair of numbers that nothing else in the database uses ("oril", 1), held by the session that
  * writes: who loses the connection has lost the lock, and cannot write without having it again. */
 static const char lead_sql[] = "SELECT pg_catalog.pg_try_advisory_lock(1869769068, 1)";
+static const char listen_sql[] = "LISTEN " PULL_CHANNEL;
 static const char looked_sql[] = "UPDATE oriel.source SET looked_at = pg_catalog.now() WHERE name = ANY ($1::text[])";
 
 struct work {
@@ -177,7 +178,9 @@ static int register_sources(struct work *w)
 /* Prepares the connection for this domain. */
 static void begin_work(struct work *w)
 {
-    if (loader_prepare(&w->loader, &w->domain->entities) < 0 || register_sources(w) < 0) {
+    struct session *s = &w->loader.session;
+    if (session_run(s, "listening for `oriel pull`", listen_sql, 0, NULL) < 0 ||
+        loader_prepare(&w->loader, &w->domain->entities) < 0 || register_sources(w) < 0) {
         lose(w);
         return;
     }
@@ -289,6 +292,20 @@ static void end_brownouts(struct work *w)
     lose(w);
 }
 
+/* Somebody asked for a pull: the sources find out whether it is theirs. */
+static void hear(struct work *w)
+{
+    struct session *s = &w->loader.session;
+    bool heard = false;
+    for (PGnotify *n; s->c && (n = PQnotifies(s->c)); PQfreemem(n))
+        heard = true;
+    for (size_t i = 0; heard && i < w->domain->sources.n; i++)
+        if (feed_listen(&w->feeds[i], s) < 0) {
+            lose(w);
+            return;
+        }
+}
+
 /* One batch of each source that has work. Returns how long nothing will be to do, in ms. */
 static long long serve_sources(struct work *w)
 {
@@ -324,8 +341,11 @@ static long long step(struct work *w)
         return 0;
     }
     if (w->leading)
+        hear(w);
+    if (w->leading)
         return serve_sources(w);
-    try_to_lead(w);
+    if (w->loader.session.c)
+        try_to_lead(w);
     return w->leading || !w->loader.session.c ? 0 : STANDBY_MS;
 }
 

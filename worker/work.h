@@ -6,6 +6,9 @@
 
 #include "lib/base.h"
 
+/* The channel on which `oriel pull` tells the leader that oriel.source.asked has changed. */
+#define PULL_CHANNEL "oriel_pull"
+
 /*
  * Runs until TERM or INT; the batch in hand is finished first. HUP reads the configuration again. config: path of
  * oriel.json; database: as in domain_load(). Returns an exit code: EXIT_USAGE when the configuration, its tests, its

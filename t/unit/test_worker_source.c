@@ -40,7 +40,7 @@ static void test_good(struct arena *a)
     ok(!s.entities[2], "ended by NULL");
     is_int(s.batch_records, 5, "records per batch");
     is_int(s.batch_bytes, 4 << 20, "bytes per batch by default");
-    is_int(s.every_ms, 2000, "poll");
+    is_int(s.schedule.every_ms, 2000, "poll");
     is_int(s.settle_ms, 2000, "settle by default");
     is_int(s.format.kind, FORMAT_CSV, "format");
 }
@@ -72,8 +72,8 @@ static void test_mistakes(struct arena *a)
             printf("# %s", buf_str(&told));
     }
     struct source s;
-    is_int(parse(&s, a, "{\"kind\": \"http\", \"entities\": [\"vendor\"]}"), -1, "several mistakes");
-    ok(strstr(buf_str(&told), "kind: one of file was expected") && strstr(buf_str(&told), "\"client\" is missing") &&
+    is_int(parse(&s, a, "{\"kind\": \"ftp\", \"entities\": [\"vendor\"]}"), -1, "several mistakes");
+    ok(strstr(buf_str(&told), "kind: one of file, http was expected") && strstr(buf_str(&told), "\"client\" is missing") &&
            strstr(buf_str(&told), "\"folder\" is missing") && strstr(buf_str(&told), "\"pattern\" is missing"),
        "are all told");
 }
