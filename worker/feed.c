@@ -61,8 +61,8 @@ static int find_due(struct feed *f, struct session *s)
 int feed_register(struct feed *f, struct session *s)
 {
     f->waiting = false;
-    if (session_run(s, "registering a source", register_sql, 2,
-                    (const char *[]){f->source->name, f->source->client}) < 0)
+    if (session_run(s, "registering a source", register_sql, 2, (const char *[]){f->source->name, f->source->client}) <
+        0)
         return -1;
     return find_due(f, s);
 }

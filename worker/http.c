@@ -162,8 +162,11 @@ struct http *http_start(const struct http_request *r)
         curl_global_init(CURL_GLOBAL_DEFAULT);
     ready = true;
     arena_init(&h->arena);
-    *h = (struct http){.epoll = epoll_create1(EPOLL_CLOEXEC), .multi = curl_multi_init(), .easy = curl_easy_init(),
-                       .sum = EVP_MD_CTX_new(), .most_bytes = r->most_bytes};
+    *h = (struct http){.epoll = epoll_create1(EPOLL_CLOEXEC),
+                       .multi = curl_multi_init(),
+                       .easy = curl_easy_init(),
+                       .sum = EVP_MD_CTX_new(),
+                       .most_bytes = r->most_bytes};
     h->answer = (struct http_answer){.fd = spool_open(), .type = "", .etag = "", .modified = "", .next = "", .url = ""};
     if (h->answer.fd < 0 || h->epoll < 0 || !h->multi || !h->easy || !EVP_DigestInit_ex(h->sum, EVP_sha256(), NULL)) {
         if (h->answer.fd >= 0)

@@ -1,6 +1,6 @@
 /*
- * GET by HTTP, without waiting: the only file that knows libcurl. The body goes into a file without a name. Only http and
- * https are spoken, redirects are bounded, and credentials go to the host that was asked and to no other.
+ * GET by HTTP, without waiting: the only file that knows libcurl. The body goes into a file without a name. Only http
+ * and https are spoken, redirects are bounded, and credentials go to the host that was asked and to no other.
  */
 #ifndef ORIEL_HTTP_H
 #define ORIEL_HTTP_H
@@ -9,9 +9,9 @@
 
 struct http_request {
     const char *url;
-    const char *bearer;         /* NULL: none */
-    const char *user, *password; /* basic; NULL: none */
-    const char *etag, *modified; /* for If-None-Match, If-Modified-Since; NULL: none */
+    const char *bearer;                       /* NULL: none */
+    const char *user, *password;              /* basic; NULL: none */
+    const char *etag, *modified;              /* for If-None-Match, If-Modified-Since; NULL: none */
     long long timeout_ms, connect_timeout_ms; /* the whole of it; until it is connected */
     size_t most_bytes;                        /* of the body, uncompressed */
 };
@@ -22,11 +22,11 @@ struct http_answer {
     int fd; /* of the body, -1 when it was taken; at any place */
     size_t size;
     char sha256[65];
-    const char *url;             /* the last one of redirects */
-    const char *type;            /* "" when there is none, like the following */
+    const char *url;  /* the last one of redirects */
+    const char *type; /* "" when there is none, like the following */
     const char *etag, *modified;
-    const char *next;            /* the target of a Link header with rel="next", as it stands there */
-    long long retry_after_ms;    /* 0: not told */
+    const char *next;         /* the target of a Link header with rel="next", as it stands there */
+    long long retry_after_ms; /* 0: not told */
 };
 
 enum http_state {

@@ -26,8 +26,8 @@ void input_init(struct input *in, int fd, const char *name);
 void input_release(struct input *in);
 /* Goes to a byte; only to be called before anything was read. A pipe is at 0. -1 after a message. */
 int input_seek(struct input *in, uint64_t offset) must_check;
-/* Reads more behind `end`, at least a byte. 1; 0 at the end; -1 after a message: the file cannot be read, or its gzip is
- * broken or cut off. */
+/* Reads more behind `end`, at least a byte. 1; 0 at the end; -1 after a message: the file cannot be read, or its gzip
+ * is broken or cut off. */
 int input_more(struct input *in) must_check;
 /* Takes n of the bytes that are there. */
 void input_advance(struct input *in, size_t n);

@@ -16,10 +16,10 @@ struct intake {
     uint64_t offset;    /* of the first record, or, when there is none, where it would stand */
     uint64_t next_offset;
     long long part_records; /* of the part of a pull, up to next_offset */
-    bool complete;  /* nothing more is to be read into it */
-    bool part_ends; /* the file, or the part of a pull, ends with it */
-    bool last;      /* and so does the delivery */
-    bool failed;    /* told: the delivery cannot be read beyond next_offset */
+    bool complete;          /* nothing more is to be read into it */
+    bool part_ends;         /* the file, or the part of a pull, ends with it */
+    bool last;              /* and so does the delivery */
+    bool failed;            /* told: the delivery cannot be read beyond next_offset */
 };
 
 void intake_init(struct intake *in, const struct entity_set *entities);

@@ -107,8 +107,9 @@ static bool is_step(const char *key, size_t n, const char *pointer)
     const char *quoted = arena_printf(&a, "[%.*s]", (int)n, key);
     json_object *json = memchr(key, '\\', n) ? json_read(quoted, strlen(quoted), &a, &mistake) : NULL;
     json_object *text = json ? json_object_array_get_idx(json, 0) : NULL;
-    bool same = text ? (size_t)json_object_get_string_len(text) == k && memcmp(json_object_get_string(text), step, k) == 0
-                     : n == k + 2 && memcmp(key + 1, step, k) == 0;
+    bool same =
+        text ? (size_t)json_object_get_string_len(text) == k && memcmp(json_object_get_string(text), step, k) == 0
+             : n == k + 2 && memcmp(key + 1, step, k) == 0;
     arena_release(&a);
     return same;
 }
@@ -184,8 +185,8 @@ static int enter(struct json_array *j, struct input *in, const char *pointer)
     if (result == TOLD || c == -2)
         return -1;
     if (result == NOT_HERE) {
-        log_error("%s: it has nothing at \"%s\", where the records are to be (\"records\" in the source file)", in->name,
-                  pointer);
+        log_error("%s: it has nothing at \"%s\", where the records are to be (\"records\" in the source file)",
+                  in->name, pointer);
         return -1;
     }
     if (result == BROKEN || c < 0)

@@ -1,7 +1,7 @@
 /*
  * A JSON document whose records are the elements of one array: the whole document, or what a pointer leads to. Records
- * are cut out one by one, so a document may be of any size. What stands outside of the array is looked at no closer than
- * is needed to find it.
+ * are cut out one by one, so a document may be of any size. What stands outside of the array is looked at no closer
+ * than is needed to find it.
  */
 #ifndef ORIEL_JSON_ARRAY_H
 #define ORIEL_JSON_ARRAY_H

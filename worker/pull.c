@@ -74,8 +74,7 @@ void pull_position(struct pull *p, const struct delivery *d, const struct intake
 void pull_moved(struct pull *p, const struct position *position)
 {
     struct arena *a = &p->arenas[1];
-    struct position moved = {
-        .of = p->source->identity, .offset = position->offset, .records = position->records};
+    struct position moved = {.of = p->source->identity, .offset = position->offset, .records = position->records};
     if (position->at)
         moved.at = arena_strdup(a, position->at);
     if (position->sha256)

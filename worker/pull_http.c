@@ -26,8 +26,8 @@ struct http_settings {
 struct asking {
     struct http *http; /* NULL: nothing is on its way */
     struct arena arena;
-    struct page page; /* the one that is asked for, or in hand */
-    struct page next; /* the one behind it, where that is known */
+    struct page page;                     /* the one that is asked for, or in hand */
+    struct page next;                     /* the one behind it, where that is known */
     const char *etag, *modified, *sha256; /* of the one in hand */
     long long pages;                      /* of this pull, since it was begun or taken up again */
     char seen[65];                        /* sum of a page's request, to find circles by: Brent's algorithm */

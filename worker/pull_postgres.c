@@ -4,12 +4,12 @@
  * so nothing is held open there.
  *
  * Which rows are new? A transaction over there may commit late: its rows have older watermarks than rows that were read
- * already. So each pull first makes a mark, in one statement: the snapshot (which transactions are over) and the highest
- * watermark in it. What a pull cannot see yet was written by transactions from the snapshot's xmin on. They began after
- * each mark whose xmax is not beyond that xmin, so their watermarks are not below that mark's: there the next pull
- * begins. `overlap` goes back further by so much, for transactions that took their watermark before they first wrote,
- * and before the very first mark. Rows that come again and are unchanged cost no write, and a run that is as it was the
- * last time is not stored. No clock of ours is asked.
+ * already. So each pull first makes a mark, in one statement: the snapshot (which transactions are over) and the
+ * highest watermark in it. What a pull cannot see yet was written by transactions from the snapshot's xmin on. They
+ * began after each mark whose xmax is not beyond that xmin, so their watermarks are not below that mark's: there the
+ * next pull begins. `overlap` goes back further by so much, for transactions that took their watermark before they
+ * first wrote, and before the very first mark. Rows that come again and are unchanged cost no write, and a run that is
+ * as it was the last time is not stored. No clock of ours is asked.
  */
 #include <json-c/json.h>
 #include <openssl/evp.h>
@@ -33,7 +33,7 @@ struct postgres_settings {
     const char *key;
     const char *overlap; /* "" for none: an interval, or a number for watermarks that are numbers */
     long long statement_timeout_ms;
-    const char *from;    /* what stands behind FROM */
+    const char *from; /* what stands behind FROM */
     const char *shown;
 };
 
@@ -72,8 +72,9 @@ struct querying {
     bool stored;     /* some run of it was */
 };
 
-static const char *const keys[] = {"connection", "password", "table", "query",            "watermark", "key",
-                                   "overlap",    "every",    "at",    "statementTimeout", "zone",      NULL};
+static const char *const keys[] = {"connection", "password", "table", "query", "watermark",
+                                   "key",        "overlap",  "every", "at",    "statementTimeout",
+                                   "zone",       NULL};
 
 static long long now_ms(void)
 {
@@ -104,7 +105,8 @@ static void load_from(struct postgres_settings *g, struct arena *a, const struct
     else if (table && (!dot || dot == table || !dot[1]))
         cfg_error(cfg_get(root, "table"), "schema and table were expected, such as \"public.orders\"");
     else if (table)
-        g->from = arena_printf(a, "%s.%s", quoted(a, arena_memdup(a, table, (size_t)(dot - table))), quoted(a, dot + 1));
+        g->from =
+            arena_printf(a, "%s.%s", quoted(a, arena_memdup(a, table, (size_t)(dot - table))), quoted(a, dot + 1));
     else
         g->from = arena_printf(a, "(%s\n)", query);
     g->shown = table ? table : "its query";
@@ -143,8 +145,8 @@ static void load(struct source *s, struct arena *a, const struct cfg *root, cons
     if (cfg_get(root, "format")->present || cfg_get(root, "encoding")->present || cfg_get(root, "records")->present)
         cfg_error(cfg_get(root, "format"), "a database has none: each row is a record of JSON, by its columns' names");
     s->format = (struct format){.kind = FORMAT_NDJSON, .encoding = "UTF-8"};
-    const char *place = arena_printf(a, "%s %s %s %s", g->connection, g->from ? g->from : "", g->key,
-                                     g->watermark ? g->watermark : "");
+    const char *place =
+        arena_printf(a, "%s %s %s %s", g->connection, g->from ? g->from : "", g->key, g->watermark ? g->watermark : "");
     text_sha256(place, strlen(place), sum);
     s->identity = arena_memdup(a, sum, 16);
     s->settings = g;
@@ -284,7 +286,8 @@ static void release(struct pull *p)
 static enum pull_result fail(struct pull *p, const char *sqlstate, const char *message)
 {
     const struct postgres_settings *g = p->source->settings;
-    bool for_good = strncmp(sqlstate, "42", 2) == 0 || strncmp(sqlstate, "0A", 2) == 0 || strncmp(sqlstate, "22", 2) == 0;
+    bool for_good =
+        strncmp(sqlstate, "42", 2) == 0 || strncmp(sqlstate, "0A", 2) == 0 || strncmp(sqlstate, "22", 2) == 0;
     pull_tell(p, "%s: %.*s%s%s%s", g->shown, (int)strcspn(message, "\n"), message, *sqlstate ? " (SQLSTATE " : "",
               sqlstate, *sqlstate ? ")" : "");
     drop(p);
@@ -335,7 +338,8 @@ static enum pull_result send(struct pull *p, struct querying *q, enum step step,
                              const char *const *params)
 {
     const struct postgres_settings *g = p->source->settings;
-    int sent = step == STEP_SET_UP ? PQsendQuery(q->c, sql) : PQsendQueryParams(q->c, sql, n, NULL, params, NULL, NULL, 0);
+    int sent =
+        step == STEP_SET_UP ? PQsendQuery(q->c, sql) : PQsendQueryParams(q->c, sql, n, NULL, params, NULL, NULL, 0);
     if (!sent || (step == STEP_ROWS && !PQsetSingleRowMode(q->c)))
         return fail(p, "", PQerrorMessage(q->c));
     q->step = step;
@@ -392,8 +396,8 @@ static int put_beginning(const struct querying *q, const struct postgres_setting
         buf_printf(sql, " WHERE q.%s > $1", key);
         params[n++] = q->place.key;
     } else if (lower && *g->overlap) {
-        buf_printf(sql, " WHERE q.%s >= ($1::%s - $2::%s)::%s", mark, q->type, is_number(q->type) ? "numeric" : "interval",
-                   q->type);
+        buf_printf(sql, " WHERE q.%s >= ($1::%s - $2::%s)::%s", mark, q->type,
+                   is_number(q->type) ? "numeric" : "interval", q->type);
         params[n++] = lower;
         params[n++] = g->overlap;
     } else if (lower) {

@@ -17,10 +17,10 @@ struct format {
     enum format_kind kind;
     const char *encoding; /* iconv's name; "UTF-8" by default */
     /* the Frictionless CSV dialect */
-    char delimiter;    /* "," by default; "\t" for "tsv" */
-    char quote_char;   /* 0 when quoteChar is null: quotes are letters like others */
-    bool has_header;   /* false: columns are called "#1", "#2", … */
-    char comment_char; /* 0 for none */
+    char delimiter;      /* "," by default; "\t" for "tsv" */
+    char quote_char;     /* 0 when quoteChar is null: quotes are letters like others */
+    bool has_header;     /* false: columns are called "#1", "#2", … */
+    char comment_char;   /* 0 for none */
     const char *records; /* of JSON: a pointer (RFC 6901) to the array of records; NULL: the document is the array */
 };
 
@@ -48,8 +48,8 @@ struct reader;
 
 /*
  * Reads from fd (not closed by the reader; of a gzip what is in it), from byte `offset` on; offset 0 is the file's
- * beginning, where a byte order mark is skipped and a CSV has its header. To go on inside a CSV, give the header's bytes as reader_header() gave
- * them. NULL after a message.
+ * beginning, where a byte order mark is skipped and a CSV has its header. To go on inside a CSV, give the header's
+ * bytes as reader_header() gave them. NULL after a message.
  */
 struct reader *reader_open(const struct format *f, int fd, const char *name, uint64_t offset, const char *header,
                            size_t header_len) must_check;

@@ -14,7 +14,8 @@ void secret_load(struct secret *s, const struct cfg *c, const char *const other[
     if (s->file)
         s->file = cfg_resolve(c, s->file);
     if (!s->env == !s->file)
-        cfg_error(c, "name the secret's place, {\"env\": \"NAME\"} or {\"file\": \"PATH\"}; it must not stand here itself");
+        cfg_error(
+            c, "name the secret's place, {\"env\": \"NAME\"} or {\"file\": \"PATH\"}; it must not stand here itself");
 }
 
 const char *secret_read(const struct secret *s, struct arena *a, const char **problem)

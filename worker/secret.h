@@ -1,6 +1,6 @@
 /*
- * Secrets of sources: named in the source file as {"env": "NAME"} or {"file": "PATH"}, never written there, and read each
- * time they are needed, so that they can be changed while the worker runs.
+ * Secrets of sources: named in the source file as {"env": "NAME"} or {"file": "PATH"}, never written there, and read
+ * each time they are needed, so that they can be changed while the worker runs.
  */
 #ifndef ORIEL_SECRET_H
 #define ORIEL_SECRET_H

@@ -8,8 +8,8 @@
 enum { MOST_RECORDS = 1000000, LARGEST_BATCH = 256 << 20 };
 
 /* Of all kinds; each has its own besides. */
-const char *const source_common_keys[] = {"kind",    "client",  "entities",     "format",     "encoding",
-                                          "dialect", "records", "batchRecords", "batchBytes", "description", NULL};
+const char *const source_common_keys[] = {"kind",    "client",       "entities",   "format",      "encoding", "dialect",
+                                          "records", "batchRecords", "batchBytes", "description", NULL};
 
 static void check_keys(const struct cfg *root, const struct source_kind *kind)
 {

@@ -169,8 +169,10 @@ static void test_locate(void)
         size_t at = 0, len = 0, n = rows[i].expected ? strlen(rows[i].expected) : 0;
         int got = json_locate(rows[i].text, strlen(rows[i].text), rows[i].pointer, &at, &len);
         bool found = got == 1 && len == n && memcmp(rows[i].text + at, rows[i].expected, n) == 0;
-        ok(!rows[i].expected ? got == 0 : *rows[i].expected == '!' ? got == -1 : found, "\"%s\" in %s is %s",
-           rows[i].pointer, rows[i].text, rows[i].expected ? rows[i].expected : "not there");
+        ok(!rows[i].expected          ? got == 0
+           : *rows[i].expected == '!' ? got == -1
+                                      : found,
+           "\"%s\" in %s is %s", rows[i].pointer, rows[i].text, rows[i].expected ? rows[i].expected : "not there");
     }
 }
 
