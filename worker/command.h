@@ -59,6 +59,7 @@ extern const struct command command_init;
 extern const struct command command_new;
 extern const struct command command_prunable;
 extern const struct command command_prune;
+extern const struct command command_pull;
 extern const struct command command_readers;
 extern const struct command command_rejects;
 extern const struct command command_replay;

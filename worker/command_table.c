@@ -13,6 +13,7 @@ const struct command *const command_table[] = {
     &command_new,
     &command_prunable,
     &command_prune,
+    &command_pull,
     &command_readers,
     &command_rejects,
     &command_replay,

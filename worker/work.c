@@ -26,6 +26,7 @@ static const char looked_sql[] = "UPDATE oriel.source SET looked_at = pg_catalog
 
 struct work {
     const char *config, *database;
+    const char *only; /* the source that is to be pulled once; NULL: all, for ever */
     struct domain *domain;
     struct feed *feeds; /* domain->sources.n of them */
     struct loader loader;
@@ -199,6 +200,8 @@ static void try_to_lead(struct work *w)
     PQclear(r);
     if (mine)
         begin_work(w);
+    else if (w->only)
+        end(w, EXIT_OK);
     else if (!w->told_standby) {
         log_info("another worker leads; standing by to take over when it goes");
         w->told_standby = true;
@@ -306,12 +309,22 @@ static void hear(struct work *w)
         }
 }
 
+/* Whoever asked looks into oriel.source for what came of it. */
+static void end_when_answered(struct work *w)
+{
+    for (size_t i = 0; i < w->domain->sources.n; i++)
+        if (strcmp(w->feeds[i].source->name, w->only) == 0 && w->feeds[i].answered >= w->feeds[i].asked)
+            end(w, EXIT_OK);
+}
+
 /* One batch of each source that has work. Returns how long nothing will be to do, in ms. */
 static long long serve_sources(struct work *w)
 {
     long long soonest = RESTORED_EVERY_MS;
     for (size_t i = 0; i < w->domain->sources.n; i++) {
         struct feed *f = &w->feeds[i];
+        if (w->only && strcmp(f->source->name, w->only) != 0)
+            continue;
         switch (feed_step(f, &w->loader, now_ms())) {
         case FEED_WORKED:
             w->pause_ms = 0;
@@ -326,7 +339,10 @@ static long long serve_sources(struct work *w)
             return 0;
         }
     }
-    note_looked(w);
+    if (w->only)
+        end_when_answered(w);
+    else
+        note_looked(w);
     end_brownouts(w);
     return soonest > 0 ? soonest : 0;
 }
@@ -378,31 +394,43 @@ static void wait_ms(struct work *w, long long ms)
     lose(w);
 }
 
-int work_run(const char *config, const char *database)
+static int run(struct work *w)
 {
-    struct work w = {.config = config, .database = database};
-    struct domain *d = domain_load(config, database);
+    struct domain *d = domain_load(w->config, w->database);
     if (!d || !tests_hold(d)) {
         domain_free(d);
         return EXIT_USAGE;
     }
     set_up_signals();
     srandom((unsigned)now_ms());
-    loader_init(&w.loader);
-    set_domain(&w, d);
-    while (!w.ending) {
-        long long pause = step(&w);
-        if (w.ending)
+    loader_init(&w->loader);
+    set_domain(w, d);
+    while (!w->ending) {
+        long long pause = step(w);
+        if (w->ending)
             break;
-        wait_ms(&w, pause);
+        wait_ms(w, pause);
         if (end_asked)
-            end(&w, EXIT_OK);
+            end(w, w->only ? EXIT_FAILED : EXIT_OK);
         else if (reload_asked)
-            reload(&w);
+            reload(w);
     }
-    loader_release(&w.loader);
-    drop_domain(&w);
-    if (w.exit_code == EXIT_OK)
+    loader_release(&w->loader);
+    drop_domain(w);
+    return w->exit_code;
+}
+
+int work_run(const char *config, const char *database)
+{
+    struct work w = {.config = config, .database = database};
+    int code = run(&w);
+    if (code == EXIT_OK)
         log_info("ended; everything that was begun is committed");
-    return w.exit_code;
+    return code;
+}
+
+int work_once(const char *config, const char *database, const char *source)
+{
+    struct work w = {.config = config, .database = database, .only = source};
+    return run(&w);
 }

@@ -16,4 +16,10 @@
  */
 int work_run(const char *config, const char *database) must_check;
 
+/*
+ * Leads until the source was pulled that somebody asked for (oriel.source.asked), and works on no other. Where a worker
+ * leads already, it ends at once: that one pulls. Returns an exit code as work_run().
+ */
+int work_once(const char *config, const char *database, const char *source) must_check;
+
 #endif
