@@ -1,6 +1,7 @@
 #include "worker/batch.h"
 
 #include "lib/log.h"
+#include "worker/gone.h"
 #include "worker/park.h"
 #include "worker/pull.h"
 
@@ -11,7 +12,7 @@ static const char doing_store[] = "storing a batch";
 
 static const char next_id_sql[] = "SELECT pg_catalog.nextval(pg_catalog.pg_get_serial_sequence('raw.batch', 'id'))";
 static const char delivery_sql[] =
-    "INSERT INTO oriel.delivery (source, name, sha256, size) VALUES ($1, $2, $3, $4::bigint)\n"
+    "INSERT INTO oriel.delivery (source, name, sha256, size, complete) VALUES ($1, $2, $3, $4::bigint, $5::boolean)\n"
     "ON CONFLICT (source, sha256, size) DO UPDATE SET name = EXCLUDED.name RETURNING id";
 static const char batch_sql[] =
     "WITH kept AS (\n"
@@ -95,8 +96,8 @@ static int store_delivery(struct batch *b, struct session *s)
     if (d->id || is_empty_pull(b))
         return 0;
     const char *const params[] = {d->source->name, d->name, d->pull ? NULL : d->sha256,
-                                  d->pull ? NULL : number(b, d->state.size)};
-    PGresult *r = session_query(s, doing_store, delivery_sql, 4, params);
+                                  d->pull ? NULL : number(b, d->state.size), d->source->complete ? "true" : "false"};
+    PGresult *r = session_query(s, doing_store, delivery_sql, 5, params);
     if (r)
         d->id = session_integer(r, 0, 0);
     PQclear(r);
@@ -226,9 +227,14 @@ static int store(struct batch *b)
     memset(l->changed, 0, l->entities->n * sizeof *l->changed);
     if (begin(s) < 0 || store_delivery(b, s) < 0)
         return -1;
-    if (b->intake->n &&
-        (store_raw(b, s) < 0 || load_store(&b->intake->load, &l->merge, s, l->changed) < 0 ||
-         park_take_up(&b->intake->load, &l->merge, s, l->changed) < 0 || check_counts(b, s) < 0 || publish(b, s) < 0))
+    b->intake->load.delivery = b->delivery->id;
+    if (b->intake->n && (store_raw(b, s) < 0 || load_store(&b->intake->load, &l->merge, s, l->changed) < 0 ||
+                         park_take_up(&b->intake->load, &l->merge, s, l->changed) < 0 || check_counts(b, s) < 0))
+        return -1;
+    if (b->intake->last && b->delivery->source->complete && b->delivery->id &&
+        gone_end_delivery(&l->merge, s, b->delivery->source, b->delivery->id, l->changed) < 0)
+        return -1;
+    if (publish(b, s) < 0)
         return -1;
     return move_position(b, s);
 }

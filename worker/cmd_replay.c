@@ -43,8 +43,9 @@ const struct command command_replay = {
     .arguments = "[ENTITY...]",
     .summary = "clean all that is kept anew, with today's files",
     .options = options,
-    .details = "Cleans all records that are kept anew, with today's entity and source files, and brings the tables of these\n"
-               "entities to what then comes out. Runs beside the worker, which is to have read the same files (HUP). May be\n"
-               "killed at any moment: the same command goes on where it was. TIME is such as \"2026-11-01 12:00Z\".\n",
+    .details =
+        "Cleans all records that are kept anew, with today's entity and source files, and brings the tables of these\n"
+        "entities to what then comes out. Runs beside the worker, which is to have read the same files (HUP). May be\n"
+        "killed at any moment: the same command goes on where it was. TIME is such as \"2026-11-01 12:00Z\".\n",
     .run = run,
 };

@@ -1130,6 +1130,10 @@ static const char reasons_sql[] =
     "FROM raw.reject r JOIN raw.batch b ON b.id = r.batch\n"
     "GROUP BY b.source, r.entity, r.reason, r.action ORDER BY b.source, r.entity, pg_catalog.count(*) DESC, r.reason";
 
+static const char waiting_sql[] =
+    "SELECT d.id AS delivery, d.source, d.name, d.gone_rows AS missing, d.gone_message AS why\n"
+    "FROM oriel.delivery d WHERE d.gone = 'waiting' ORDER BY d.id";
+
 /* To tell something more of sources, add a line: a query whose first columns make a table that fits TABLE_WIDTH. */
 static const struct part {
     const char *name, *title, *doing, *sql;
@@ -1138,6 +1142,8 @@ static const struct part {
     bool takes_sources; /* $1 is the list of the sources that are configured */
 } parts[] = {
     {"sources", NULL, "reading the state of sources", sources_sql, 10, 10, true},
+    {"waiting", "Deliveries that wait for `oriel release DELIVERY` or `oriel refuse DELIVERY`",
+     "reading which deliveries wait", waiting_sql, 5, -1, false},
     {"entities", "What became of the records, per entity file", "summing batches up", entities_sql, 7, -1, false},
     {"rejects", "Why values were not taken (`oriel rejects` shows more)", "summing rejects up", reasons_sql, 5, -1,
      false},

@@ -47,6 +47,7 @@ void intake_begin(struct intake *in, int64_t batch, uint64_t offset)
 
 static void take(struct intake *in, const struct source *source, const struct record *record)
 {
+    in->load.complete = source->complete;
     put_network_integer(&in->records, (uint32_t)record->len);
     buf_put(&in->records, record->bytes, record->len);
     if (in->n++ == 0)

@@ -12,17 +12,25 @@ static const char tally_sql[] =
 void load_init(struct load *l, const struct entity_set *set)
 {
     *l = (struct load){.set = set, .rows = mem_alloc(set->n * sizeof *l->rows)};
-    for (size_t i = 0; i < set->n; i++)
+    l->refused = mem_alloc(set->n * sizeof *l->refused);
+    l->unread = mem_alloc(set->n * sizeof *l->unread);
+    for (size_t i = 0; i < set->n; i++) {
         rows_init(&l->rows[i]);
+        rows_init(&l->refused[i]);
+    }
     buf_init(&l->rejects, REJECTS_LARGEST);
     arena_init(&l->record);
 }
 
 void load_release(struct load *l)
 {
-    for (size_t i = 0; l->set && i < l->set->n; i++)
+    for (size_t i = 0; l->set && i < l->set->n; i++) {
         rows_release(&l->rows[i]);
+        rows_release(&l->refused[i]);
+    }
     free(l->rows);
+    free(l->refused);
+    free(l->unread);
     free(l->tallies);
     buf_release(&l->rejects);
     arena_release(&l->record);
@@ -31,8 +39,13 @@ void load_release(struct load *l)
 
 void load_reset(struct load *l)
 {
-    for (size_t i = 0; i < l->set->n; i++)
+    for (size_t i = 0; i < l->set->n; i++) {
         rows_reset(&l->rows[i]);
+        rows_reset(&l->refused[i]);
+        l->unread[i] = 0;
+    }
+    l->complete = false;
+    l->delivery = 0;
     buf_reset(&l->rejects);
     l->n_tallies = 0;
     arena_reset(&l->record);
@@ -58,21 +71,58 @@ static struct tally *tally_of(struct load *l, int64_t batch, size_t entity)
     return t;
 }
 
+static bool is_key(const struct entity *e, const struct field *f)
+{
+    const char *const *key = e->primary_key;
+    while (*key && strcmp(*key, f->name) != 0)
+        key++;
+    return *key;
+}
+
+static bool is_refused(const struct cleaned *cleaned, const struct field *f)
+{
+    for (const struct reason *r = cleaned->reasons; r < cleaned->reasons + cleaned->n_reasons; r++)
+        if (r->field && r->action == ACTION_REJECT && strcmp(r->field, f->name) == 0)
+            return true;
+    return false;
+}
+
+/* What was rejected was there all the same: its key counts as seen, as far as it can be read. */
+static void note_refused(struct load *l, size_t i, const struct cleaned *cleaned, struct lineage at, const char *client)
+{
+    const struct entity *e = &l->set->list[i];
+    struct cleaned key = {.cells = arena_array(&l->record, e->n_fields, sizeof *key.cells)};
+    for (size_t k = 0; k < e->n_fields; k++) {
+        if (!is_key(e, &e->fields[k]))
+            continue;
+        if (!cleaned->cells || is_refused(cleaned, &e->fields[k]) || !cleaned->cells[k].text) {
+            l->unread[i]++;
+            return;
+        }
+        key.cells[k] = cleaned->cells[k];
+    }
+    (void)rows_add(&l->refused[i], e, at, client, &key);
+}
+
 void load_record(struct load *l, size_t i, const struct record *record, struct lineage at, const char *client)
 {
     const struct entity *e = &l->set->list[i];
     if (record->problem) {
         reject_add(&l->rejects, at, e->file, record->problem);
         tally_of(l, at.batch, i)->refused++;
+        if (l->complete)
+            l->unread[i]++;
         return;
     }
     struct cleaned cleaned = {0};
     clean_document(e, &record->document, &l->record, &cleaned);
     for (size_t r = 0; r < cleaned.n_reasons; r++)
         reject_add(&l->rejects, at, e->file, &cleaned.reasons[r]);
-    if (cleaned.rejected)
+    if (cleaned.rejected) {
         tally_of(l, at.batch, i)->refused++;
-    else if (!rows_add(&l->rows[i], e, at, client, &cleaned))
+        if (l->complete)
+            note_refused(l, i, &cleaned, at, client);
+    } else if (!rows_add(&l->rows[i], e, at, client, &cleaned))
         tally_of(l, at.batch, i)->repeated++;
 }
 
@@ -111,9 +161,34 @@ static int store_rejects(struct load *l, struct session *s)
                : 0;
 }
 
+/* From here on merging notes the keys that it sees; until the records of this load are stored. */
+static int begin_noting(struct load *l, struct merge *m, struct session *s)
+{
+    static const char doing[] = "noting the keys of a complete delivery";
+    char id[32];
+    snprintf(id, sizeof id, "%lld", (long long)l->delivery);
+    m->complete = l->complete && l->delivery;
+    if (!m->complete)
+        return 0;
+    if (session_run(s, doing, "INSERT INTO pg_temp.complete VALUES ($1::bigint)", 1, (const char *[]){id}) < 0)
+        return -1;
+    for (size_t i = 0; i < l->set->n; i++)
+        if (merge_note_seen(m, s, i, &l->refused[i], 0, l->refused[i].n) < 0 ||
+            (l->unread[i] && merge_note_unread(m, s, i, l->unread[i]) < 0))
+            return -1;
+    return 0;
+}
+
+static int end_noting(struct merge *m, struct session *s)
+{
+    bool any = m->complete;
+    m->complete = false;
+    return any ? session_run(s, "noting the keys of a complete delivery", "DELETE FROM pg_temp.complete", 0, NULL) : 0;
+}
+
 int load_store(struct load *l, struct merge *m, struct session *s, bool *changed)
 {
-    if (store_tallies(l, s) < 0 || store_rejects(l, s) < 0)
+    if (store_tallies(l, s) < 0 || store_rejects(l, s) < 0 || begin_noting(l, m, s) < 0)
         return -1;
     for (size_t i = 0; i < l->set->n; i++) {
         struct merge_counts counts = {0};
@@ -123,5 +198,5 @@ int load_store(struct load *l, struct merge *m, struct session *s, bool *changed
             changed[i] = true;
     }
     load_reset(l);
-    return 0;
+    return end_noting(m, s);
 }

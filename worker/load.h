@@ -18,8 +18,12 @@ struct tally {
 
 struct load {
     const struct entity_set *set;
-    struct rows *rows;  /* set->n of them */
-    struct buf rejects; /* text for COPY into raw.reject */
+    struct rows *rows;    /* set->n of them */
+    struct rows *refused; /* set->n of them: keys of records that were rejected; of a complete delivery only */
+    long long *unread;    /* set->n numbers: of such records whose keys cannot be read */
+    bool complete;        /* set by the caller: the delivery contains everything, so all its keys are noted, */
+    int64_t delivery;     /* as those of this one, when they are stored */
+    struct buf rejects;   /* text for COPY into raw.reject */
     struct tally *tallies;
     size_t n_tallies, tallies_room;
     struct arena record; /* what one record is parsed and cleaned in; emptied by load_next_record() */

@@ -86,6 +86,7 @@ void merge_transaction_ended(struct merge *m)
 {
     for (size_t i = 0; i < m->set->n; i++)
         m->list[i].staged = false;
+    m->complete = false;
 }
 
 /* ---- merging ---- */
@@ -158,8 +159,16 @@ static int merge_staged(const struct merge_sql *sql, struct session *s, struct m
     return merge_in_rounds(sql, s, counts);
 }
 
-static int stage_and_merge(struct merge_entity *e, struct session *s, const struct rows *rows, size_t first, size_t n,
-                           struct merge_counts *total)
+/* The keys of a complete delivery are noted here, or by merging. */
+static int note_and_merge(struct merge_entity *e, struct session *s, bool complete, struct merge_counts *counts)
+{
+    if (complete && e->sql.mark && !e->sql.seen)
+        return merge_in_rounds(&e->sql, s, counts);
+    return complete && e->sql.seen && script(s, e->sql.seen) < 0 ? -1 : merge_staged(&e->sql, s, counts);
+}
+
+static int stage_and_merge(struct merge_entity *e, struct session *s, bool complete, const struct rows *rows,
+                           size_t first, size_t n, struct merge_counts *total)
 {
     struct merge_counts counts = {0};
     size_t len;
@@ -172,7 +181,7 @@ static int stage_and_merge(struct merge_entity *e, struct session *s, const stru
     }
     e->staged = true;
     if (session_copy(s, "staging rows", e->sql.copy, text, len) < 0 || count_in(&counts, s, e->sql.duplicates) < 0 ||
-        merge_staged(&e->sql, s, &counts) < 0)
+        note_and_merge(e, s, complete, &counts) < 0)
         return -1;
     if (counts.n[COUNT_WRITTEN] != counts.n[COUNT_INSERTED] + counts.n[COUNT_UPDATED]) {
         failure_set(&s->failure, "40001", doing_merge, "somebody else changed the table at the same time");
@@ -182,6 +191,50 @@ static int stage_and_merge(struct merge_entity *e, struct session *s, const stru
         total->n[i] += counts.n[i];
     return 0;
 }
+
+/* ---- keys that a complete delivery has named ---- */
+
+int merge_note_unread(struct merge *m, struct session *s, size_t i, long long n)
+{
+    static const char sql[] =
+        "INSERT INTO ${ledger}.seen (delivery, entity) SELECT d.delivery, $1 FROM pg_temp.complete d\n"
+        "CROSS JOIN pg_catalog.generate_series(1, $2::bigint)";
+    struct arena a;
+    arena_init(&a);
+    const char *const params[] = {m->set->list[i].name, arena_printf(&a, "%lld", n)};
+    int result = session_run(s, doing_merge, ledger_sql(&a, m->set, sql), 2, params);
+    arena_release(&a);
+    return result;
+}
+
+static int note_staged(struct merge_entity *e, struct session *s, const char *text, size_t len)
+{
+    return script(s, e->sql.clear) < 0 || session_copy(s, "staging keys", e->sql.copy, text, len) < 0 ||
+                   script(s, e->sql.seen) < 0 || script(s, e->sql.clear) < 0
+               ? -1
+               : 0;
+}
+
+int merge_note_seen(struct merge *m, struct session *s, size_t i, const struct rows *rows, size_t first, size_t n)
+{
+    struct merge_entity *e = &m->list[i];
+    size_t len;
+    const char *text = rows_text(rows, first, n, &len);
+    if (e->problem || !n)
+        return 0;
+    if (!e->sql.seen)
+        return merge_note_unread(m, s, i, (long long)n);
+    if (script(s, "SAVEPOINT seen") < 0)
+        return -1;
+    if (note_staged(e, s, text, len) == 0)
+        return script(s, "RELEASE SAVEPOINT seen");
+    if (failure_remedy(&s->failure) != REMEDY_RECORDS ||
+        script(s, "ROLLBACK TO SAVEPOINT seen; RELEASE SAVEPOINT seen") < 0)
+        return -1;
+    return merge_note_unread(m, s, i, (long long)n);
+}
+
+/* ---- halving ---- */
 
 /* Rejects the one record that the last failure is about. */
 static int reject_row(struct merge *m, struct session *s, size_t i, struct lineage at, struct merge_counts *counts)
@@ -222,7 +275,7 @@ static int merge_run(struct merge *m, struct session *s, size_t i, const struct 
 {
     if (script(s, "SAVEPOINT run") < 0)
         return -1;
-    if (stage_and_merge(&m->list[i], s, rows, first, n, counts) == 0)
+    if (stage_and_merge(&m->list[i], s, m->complete, rows, first, n, counts) == 0)
         return script(s, "RELEASE SAVEPOINT run");
     struct failure why = s->failure;
     if (failure_remedy(&why) != REMEDY_RECORDS)
@@ -231,7 +284,10 @@ static int merge_run(struct merge *m, struct session *s, size_t i, const struct 
         return -1;
     s->failure = why;
     if (n == 1)
-        return reject_row(m, s, i, rows->list[first].lineage, counts);
+        return reject_row(m, s, i, rows->list[first].lineage, counts) < 0 ||
+                       (m->complete && merge_note_seen(m, s, i, rows, first, 1) < 0)
+                   ? -1
+                   : 0;
     if (merge_run(m, s, i, rows, first, n / 2, counts) < 0)
         return -1;
     return merge_run(m, s, i, rows, first + n / 2, n - n / 2, counts);

@@ -20,6 +20,7 @@ struct merge {
     const struct source_set *sources; /* may be NULL; see kept_read() */
     struct relation *relations;       /* set->n of both */
     struct merge_entity *list;
+    bool complete; /* pg_temp.complete names a delivery: keys that come are noted */
 };
 
 struct merge_counts {
@@ -40,5 +41,13 @@ void merge_transaction_ended(struct merge *m);
  */
 int merge_rows(struct merge *m, struct session *s, size_t i, const struct rows *rows,
                struct merge_counts *counts) must_check;
+/*
+ * Notes the keys of n refused rows of entity file i, from `first` on, as seen in the delivery of pg_temp.complete; of
+ * those that Postgres cannot read, that they were not. -1: s->failure says why.
+ */
+int merge_note_seen(struct merge *m, struct session *s, size_t i, const struct rows *rows, size_t first,
+                    size_t n) must_check;
+/* Notes n records of entity file i whose keys cannot be read. -1: s->failure says why. */
+int merge_note_unread(struct merge *m, struct session *s, size_t i, long long n) must_check;
 
 #endif

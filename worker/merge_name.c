@@ -36,6 +36,8 @@ static const struct list {
      ""},
     {"park", MISSING_PARK, " WHEN ", "(s.${stage_name} IS NOT NULL AND ${staged} IS NULL)", " OR ", " THEN 'p'", ""},
     {"t_is_staged", KEY, "", "t.${name} = ${staged}", " AND ", "", ""},
+    {"t_keys", KEY, "", "t.${name}", ", ", "", ""},
+    {"j_keys", KEY, "", "j.c${number}", ", ", "", ""},
     {"t_is_judged", KEY, "", "t.${name} = j.c${number}", " AND ", "", ""},
     {"t_is_near", NEAR, "",
      "${t_is_clients}t.${name} BETWEEN (SELECT ${least} FROM pg_temp.${stage} s${by_least})\n"
@@ -102,6 +104,7 @@ enum condition {
     SHADOW_ID,
     HAS_ID,
     HAS_GONE_AT,
+    SEEN_WHEN_MERGED,
     IS_REFERENCED,
     NOT_REFERENCED,
     PARKS,
@@ -146,6 +149,11 @@ static const struct part {
     {"counted_new", LIVE, "row_number()"},
     {"returning", NOT_REFERENCED, "1"},
     {"returning", IS_REFERENCED, "${own_client} AS client, ${own_key}::text AS key"},
+    {"remember_seen", SEEN_WHEN_MERGED,
+     ",\nseen AS (\n"
+     "    INSERT INTO ${ledger}.seen (delivery, entity, key)\n"
+     "    SELECT d.delivery, ${entity}, ROW (${j_keys})::text FROM judged j CROSS JOIN pg_temp.complete d\n"
+     "    WHERE j.outcome <> 'l')"},
     /* what others may wait for; nothing is remembered while nobody waits */
     {"remember_arrived", IS_REFERENCED,
      ",\nremembered AS (\n"
@@ -173,6 +181,8 @@ static bool holds(const struct merge_plan *p, enum condition condition)
         return p->entity->id;
     case HAS_GONE_AT:
         return p->has_gone_at;
+    case SEEN_WHEN_MERGED:
+        return p->has_gone_at && p->key_refers;
     case IS_REFERENCED:
         return p->referenced;
     case NOT_REFERENCED:

@@ -111,6 +111,8 @@ const char *merge_plan_make(struct merge_plan *p, struct arena *a, const struct 
     for (size_t f = 0; !problem && f < e->n_fields; f++)
         if (field_is_stored(&e->fields[f]))
             problem = describe_column(p, &e->fields[f], set, relations);
+    for (size_t c = 0; c < p->n; c++)
+        p->key_refers = p->key_refers || (p->columns[c].key && p->columns[c].target);
     p->has_gone_at = relation_column(&relations[i], COLUMN_GONE_AT);
     p->near = find_near(p, relations[i].unique_orders);
     p->referenced = is_referenced(set, e->name);

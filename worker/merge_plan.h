@@ -32,6 +32,7 @@ struct merge_plan {
     size_t n;
     /* The column of the natural key by whose values, with the client's, an index of the table begins; NULL: none. */
     const struct merge_column *near;
+    bool key_refers; /* a column of the natural key is a reference */
     bool referenced, refers_to_itself, parks, has_gone_at;
     bool some;    /* the statement being made is merge_some */
     bool all_new; /* it is merge_new */

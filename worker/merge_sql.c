@@ -12,6 +12,7 @@ enum { LONGEST_SQL = 1 << 20 };
 const char merge_sql_shared[] =
     "CREATE TEMPORARY TABLE arrived (entity text NOT NULL, client text NOT NULL, key text NOT NULL)\n"
     "    ON COMMIT DELETE ROWS;\n"
+    "CREATE TEMPORARY TABLE complete (delivery bigint NOT NULL) ON COMMIT DELETE ROWS;\n"
     "CREATE TEMPORARY TABLE woken (batch bigint NOT NULL, line integer NOT NULL, entity text NOT NULL)\n"
     "    ON COMMIT DELETE ROWS";
 
@@ -20,6 +21,23 @@ static const char create_template[] =
     "${staging}) ON COMMIT DELETE ROWS";
 static const char copy_template[] = "COPY pg_temp.${stage} (raw_batch, raw_line, raw_client${staged_names}) FROM STDIN";
 static const char clear_template[] = "TRUNCATE pg_temp.${stage}";
+
+/* Keys of a complete delivery; one that holds a reference is known when that is resolved, so merging notes it. A row
+ * belongs to the source whose record it came from. */
+static const char seen_template[] =
+    "INSERT INTO ${ledger}.seen (delivery, entity, key)\n"
+    "SELECT d.delivery, ${entity}, ROW (${s_keys})::text FROM pg_temp.${stage} s CROSS JOIN pg_temp.complete d";
+#define MISSING                                                                                                        \
+    "NOT EXISTS (SELECT FROM ${ledger}.seen n WHERE n.delivery = $1::bigint AND n.entity = ${entity}\n"                \
+    "                        AND n.key = ROW (${t_keys})::text)"
+static const char missing_template[] =
+    "SELECT (SELECT pg_catalog.count(*) FROM ${table} t JOIN raw.batch b ON b.id = t.raw_batch\n"
+    "        WHERE t.gone_at IS NULL AND b.source = $2),\n"
+    "       (SELECT pg_catalog.count(*) FROM ${table} t JOIN raw.batch b ON b.id = t.raw_batch\n"
+    "        WHERE t.gone_at IS NULL AND b.source = $2 AND b.delivery <= $1::bigint AND " MISSING ")";
+static const char mark_template[] =
+    "UPDATE ${table} t SET gone_at = pg_catalog.now() FROM raw.batch b\n"
+    "WHERE b.id = t.raw_batch AND t.gone_at IS NULL AND b.source = $2 AND b.delivery <= $1::bigint AND " MISSING;
 
 /*
  * Of several staged rows with one natural key the newest stays: the greatest orderBy, then the latest arrival. A loser
@@ -128,7 +146,7 @@ static const char merge_template[] = LOOK_UP
     "                 pg_catalog.count(*) FILTER (WHERE outcome = 'p') AS p\n"
     "          FROM judged WHERE outcome <> 'l' GROUP BY raw_batch) d\n"
     "    WHERE e.batch = d.raw_batch AND e.entity = ${file})"
-    "${advance_id}${remember_arrived}${keep_waiting}${take_out}\n"
+    "${advance_id}${remember_seen}${remember_arrived}${keep_waiting}${take_out}\n"
     "SELECT pg_catalog.count(*) FILTER (WHERE outcome = 'i'), pg_catalog.count(*) FILTER (WHERE outcome = 'c'),\n"
     "       pg_catalog.count(*) FILTER (WHERE outcome = 'u'),\n"
     "       pg_catalog.count(*) FILTER (WHERE outcome IN ('r', 's')),\n"
@@ -195,6 +213,10 @@ const char *merge_sql_build(struct merge_sql *out, struct arena *a, const struct
         p.some = true;
         out->merge_some = statement(&p, merge_template);
     }
+    bool has_gone_at = p.has_gone_at;
+    out->seen = has_gone_at && !p.key_refers ? statement(&p, seen_template) : NULL;
+    out->missing = has_gone_at ? statement(&p, missing_template) : NULL;
+    out->mark = has_gone_at ? statement(&p, mark_template) : NULL;
     bool complete = out->create && out->copy && out->clear && out->duplicates && out->merge &&
                     (out->merge_some || !p.some) &&
                     (!p.near || (out->near && out->same && (out->merge_new || p.refers_to_itself)));

@@ -26,6 +26,11 @@ struct merge_sql {
     const char *merge;      /* judges and applies the rest */
     const char *merge_some; /* only for an entity that refers to itself, else NULL: as merge, but rows that refer to
                                another staged row stay in the staging table for the next round */
+    /* of an entity whose rows can be marked gone, else NULL: */
+    const char *seen;    /* notes the keys of the staged rows as seen in the delivery of pg_temp.complete; NULL also
+                            where the key holds a reference */
+    const char *missing; /* how many rows of source $2 there are, and how many delivery $1 has not seen */
+    const char *mark;    /* marks those gone */
 };
 
 /* The columns of the one row that duplicates, same and the merges return. */
@@ -40,7 +45,8 @@ enum merge_count {
     N_MERGE_COUNTS
 };
 
-/* Makes the temporary tables that all entity files share: pg_temp.arrived and pg_temp.woken (see park.h). */
+/* Makes the temporary tables that all entity files share: pg_temp.arrived and pg_temp.woken (see park.h), and
+ * pg_temp.complete, which names the delivery in hand when it is one that contains everything. */
 extern const char merge_sql_shared[];
 
 /*

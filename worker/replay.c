@@ -142,7 +142,8 @@ static int make_shadows(struct replay *r, const char *plan)
 {
     static const char ledger[] = "CREATE TABLE replay.reject (LIKE raw.reject INCLUDING ALL);\n"
                                  "CREATE TABLE replay.batch_entity (LIKE raw.batch_entity INCLUDING ALL);\n"
-                                 "CREATE TABLE replay.parked (LIKE raw.parked INCLUDING ALL)";
+                                 "CREATE TABLE replay.parked (LIKE raw.parked INCLUDING ALL);\n"
+                                 "CREATE TABLE replay.seen (LIKE raw.seen INCLUDING ALL)";
     const char **names = arena_array(&r->arena, r->n_tables, sizeof *names);
     if (run(r, "BEGIN", 0, NULL) < 0 || run(r, "SET LOCAL ROLE oriel_owner", 0, NULL) < 0 || replay_discard(r) < 0)
         return -1;

@@ -1,4 +1,6 @@
 /* Loading what is kept into the shadows: the same as loading a delivery, but that the records come from raw. */
+#include "lib/log.h"
+#include "worker/gone.h"
 #include "worker/kept.h"
 #include "worker/park.h"
 #include "worker/replay.h"
@@ -7,9 +9,13 @@ static const char doing_load[] = "loading a kept batch anew";
 
 enum { MOST_TRIES = 20 }; /* of a batch that loses a deadlock against the live worker */
 
-static const char next_sql[] = "SELECT " KEPT_COLUMNS ", b.stored, b.n_records, b.entities::pg_catalog.text\n"
-                               "FROM raw.batch b WHERE b.stored > $1::bigint ORDER BY b.stored LIMIT 1";
-enum { COLUMN_SOURCE = 4, COLUMN_STORED, COLUMN_RECORDS, COLUMN_ENTITIES };
+static const char next_sql[] = "SELECT " KEPT_COLUMNS ", b.stored, b.n_records, b.entities::pg_catalog.text,\n"
+                               "       CASE WHEN d.gone_stored IS NOT NULL THEN d.id END\n"
+                               "FROM raw.batch b LEFT JOIN oriel.delivery d ON d.id = b.delivery\n"
+                               "WHERE b.stored > $1::bigint ORDER BY b.stored LIMIT 1";
+enum { COLUMN_SOURCE = 4, COLUMN_STORED, COLUMN_RECORDS, COLUMN_ENTITIES, COLUMN_COMPLETE };
+static const char next_gone_sql[] = "SELECT id, source, gone_stored FROM oriel.delivery\n"
+                                    "WHERE gone_stored > $1::bigint ORDER BY gone_stored LIMIT 1";
 /* unnest reads the array once; a subscript per record would read it once per record. */
 static const char records_sql[] =
     "SELECT r.line::pg_catalog.int4, r.bytes\n"
@@ -31,15 +37,22 @@ struct round {
     bool *fed; /* per entity file: whether it cleans this batch */
 };
 
+static const struct source *find_source(const struct replay *r, const char *name)
+{
+    for (size_t i = 0; i < r->domain->sources.n; i++)
+        if (strcmp(r->domain->sources.list[i].name, name) == 0)
+            return &r->domain->sources.list[i];
+    return NULL;
+}
+
 /* The entity files that the source names today; of a source that is gone, those that cleaned the batch when it came. */
 static int find_fed(struct round *k)
 {
     const struct replay *r = k->replay;
     const char *name = PQgetvalue(k->batch, 0, COLUMN_SOURCE), *text = PQgetvalue(k->batch, 0, COLUMN_ENTITIES);
     k->fed = arena_array(&k->arena, r->set.n, sizeof *k->fed);
-    for (const struct source *s = r->domain->sources.list; s < r->domain->sources.list + r->domain->sources.n; s++) {
-        if (strcmp(s->name, name) != 0)
-            continue;
+    const struct source *s = find_source(r, name);
+    if (s) {
         for (size_t i = 0; i < s->n_entities; i++) {
             size_t at = (size_t)(s->entities[i] - r->domain->entities.list);
             k->fed[at] = r->chosen[at];
@@ -55,6 +68,8 @@ static int find_fed(struct round *k)
 static int clean_records(struct round *k, struct session *s)
 {
     struct load *l = &k->replay->load;
+    l->complete = !PQgetisnull(k->batch, 0, COLUMN_COMPLETE);
+    l->delivery = l->complete ? session_integer(k->batch, 0, COLUMN_COMPLETE) : 0;
     const struct parameter id = {.value = PQgetvalue(k->batch, 0, 0)};
     PGresult *r = session_query_binary(s, doing_load, records_sql, 1, &id, true);
     if (!r)
@@ -145,6 +160,44 @@ static int load_batch(struct round *k)
     return 1;
 }
 
+/* Marks gone what a complete delivery missed, at the place where it was marked. */
+static int mark_gone(struct replay *r, const PGresult *gone)
+{
+    struct session *s = &r->shadow.session;
+    const struct source *source = find_source(r, PQgetvalue(gone, 0, 1));
+    const char *const progress[] = {PQgetvalue(gone, 0, 2), "0"};
+    long long rows = 0;
+    PGresult *began = session_script(s, doing_load, "BEGIN");
+    PQclear(began);
+    if (!source)
+        log_warn("source %s has no source file any more; what its delivery %s marked gone is not, in this replay",
+                 PQgetvalue(gone, 0, 1), PQgetvalue(gone, 0, 0));
+    if (!began ||
+        (source && gone_mark(&r->shadow.merge, s, source, r->chosen, session_integer(gone, 0, 0), r->shadow.changed,
+                             &rows) < 0) ||
+        session_run(s, doing_load, progress_sql, 2, progress) < 0 || session_run(s, doing_load, "COMMIT", 0, NULL) < 0)
+        return replay_tell(s);
+    r->stored = session_integer(gone, 0, 2);
+    return 1;
+}
+
+/* What was stored next: a batch, or that a complete delivery marked what it missed. */
+static int load_next(struct replay *r, struct round *k)
+{
+    struct session *s = &r->shadow.session;
+    char stored[32];
+    snprintf(stored, sizeof stored, "%lld", r->stored);
+    PGresult *gone = session_query(s, doing_load, next_gone_sql, 1, (const char *[]){stored});
+    if (!gone)
+        return replay_tell(s);
+    bool batch = PQntuples(k->batch);
+    bool first =
+        PQntuples(gone) && (!batch || session_integer(gone, 0, 2) < session_integer(k->batch, 0, COLUMN_STORED));
+    int result = first ? mark_gone(r, gone) : batch ? load_batch(k) : 0;
+    PQclear(gone);
+    return result;
+}
+
 int replay_load_next(struct replay *r)
 {
     struct round k = {.replay = r};
@@ -155,7 +208,7 @@ int replay_load_next(struct replay *r)
     if (!k.batch)
         return replay_tell(s);
     arena_init(&k.arena);
-    int result = PQntuples(k.batch) ? load_batch(&k) : 0;
+    int result = load_next(r, &k);
     arena_release(&k.arena);
     PQclear(k.batch);
     return result;

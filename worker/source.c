@@ -8,8 +8,9 @@
 enum { MOST_RECORDS = 1000000, LARGEST_BATCH = 256 << 20 };
 
 /* Of all kinds; each has its own besides. */
-const char *const source_common_keys[] = {"kind",    "client",       "entities",   "format",      "encoding", "dialect",
-                                          "records", "batchRecords", "batchBytes", "description", NULL};
+const char *const source_common_keys[] = {
+    "kind",         "client",     "entities", "format",         "encoding",    "dialect", "records",
+    "batchRecords", "batchBytes", "complete", "maxGonePercent", "description", NULL};
 
 static void check_keys(const struct cfg *root, const struct source_kind *kind)
 {
@@ -55,6 +56,10 @@ static void load_values(struct source *s, struct arena *a, const struct cfg *roo
     s->kind = source_kinds[kind < 0 ? 0 : kind]; /* another kind was told; the keys of the rest are looked at as well */
     check_keys(root, s->kind);
     s->client = cfg_need_string(root, "client");
+    s->complete = cfg_bool(root, "complete", false);
+    s->most_gone_percent = (double)cfg_integer(root, "maxGonePercent", 10, 0, 100);
+    if (cfg_get(root, "maxGonePercent")->present && !s->complete)
+        cfg_error(cfg_get(root, "maxGonePercent"), "means something only where \"complete\" is true");
     s->batch_records = cfg_integer(root, "batchRecords", 10000, 1, MOST_RECORDS);
     s->batch_bytes = cfg_integer(root, "batchBytes", 4 << 20, 1, LARGEST_BATCH);
     if (s->kind->pulled)

@@ -21,6 +21,8 @@ struct source {
     const char *folder;  /* where files are dropped */
     const char *pattern; /* fnmatch(3): the names of the files that are meant */
     struct format format;
+    bool complete;                        /* a delivery contains everything: what is missing from it is gone, */
+    double most_gone_percent;             /* unless that is more of the source's rows than this */
     long long batch_records, batch_bytes; /* a batch ends with the record that reaches either */
     struct schedule schedule;             /* of a file source: how often its folder is looked at */
     long long settle_ms;                  /* a file that has not changed for so long is complete */
