@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "fcgi-app/deprecation.h"
-#include "fcgi-app/entity_tag.h"
 #include "fcgi-app/page.h"
 #include "fcgi-app/sqlstate.h"
+#include "fcgi-app/validator.h"
 #include "lib/log.h"
 
 enum {
@@ -124,34 +124,39 @@ static void finish(struct answer *a, const struct plan *p)
     buf_put(&a->head, "\r\n", 2);
 }
 
-/* How long a cache may give the answer out again by itself; without a word in the contract it has to ask each time,
- * and is answered by 304 while nothing has changed. */
-static void put_cache_headers(struct answer *a, const struct plan *p, const char *tag)
+static void answer_not_modified(struct answer *a, const struct plan *p, const struct validator *v)
 {
-    put_header(a, "ETag", tag);
-    if (p->claims && *p->claims) /* whoever else asks may not be given it */
-        put_header(a, "Cache-Control", "private, no-cache");
-    else if (p->contract && p->contract->cache_seconds >= 0)
-        buf_printf(&a->head, "Cache-Control: max-age=%lld\r\n", p->contract->cache_seconds);
-    else
-        put_header(a, "Cache-Control", "no-cache");
+    start(a, 304);
+    put_common_headers(a, p);
+    put_header(a, "Content-Location", p->content_location);
+    validator_headers(&a->head, v, p);
+    buf_puts(&a->head, "\r\n");
+}
+
+bool answer_unchanged(struct answer *a, const struct plan *p)
+{
+    struct validator v;
+    validator_of_version(&v, p);
+    if (!validator_matches(&v, p))
+        return false;
+    answer_not_modified(a, p, &v);
+    return true;
 }
 
 /* Ends an answer with a body that a client may hold already: then it is told so instead. total as for the tag. */
 static void finish_or_not_modified(struct answer *a, const struct plan *p, const char *media_type, long long total)
 {
-    char tag[ENTITY_TAG_SIZE];
-    entity_tag_make(tag, &a->body, media_type, total);
-    if (!p->if_none_match || !entity_tag_matches(p->if_none_match, tag)) {
-        put_cache_headers(a, p, tag);
-        finish(a, p);
+    struct validator v = {0};
+    if (p->version && p->version->known)
+        validator_of_version(&v, p);
+    else
+        entity_tag_make(v.tag, &a->body, media_type, total);
+    if (validator_matches(&v, p)) {
+        answer_not_modified(a, p, &v);
         return;
     }
-    start(a, 304);
-    put_common_headers(a, p);
-    put_header(a, "Content-Location", p->content_location);
-    put_cache_headers(a, p, tag);
-    buf_puts(&a->head, "\r\n");
+    validator_headers(&a->head, &v, p);
+    finish(a, p);
 }
 
 static void put_member(struct buf *b, const char *key, const char *value)
@@ -328,7 +333,10 @@ void answer_stream(struct answer *a, const struct rows *w, const PGresult *estim
     struct page page = page_begun(p, w->n, w->total, estimate);
     start_head(a, page_is_all(p, &page) ? 200 : 206);
     put_rows_headers(a, p, &page);
-    put_cache_headers(a, p, NULL);
+    struct validator v = {0};
+    if (p->version && p->version->known)
+        validator_of_version(&v, p);
+    validator_headers(&a->head, &v, p);
     buf_puts(&a->head, "\r\n");
 }
 

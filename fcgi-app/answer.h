@@ -46,9 +46,13 @@ void answer_plan(struct answer *a, const struct plan *p);
  */
 void answer_begin(struct answer *a);
 void answer_rows(struct answer *a, const struct rows *w, const PGresult *estimate);
-/* Only the head, for rows of which no more than some are there; the body stays as it is. There is no tag, since it is
- * made of all of them, and the range says how many come only where they were counted. */
+/* Only the head, for rows of which no more than some are there; the body stays as it is. There is a tag only where
+ * the data has a version, since else it is made of all of them, and the range says how many come only where they were
+ * counted. */
 void answer_stream(struct answer *a, const struct rows *w, const PGresult *estimate);
+/* The version of p's data says that the client holds the answer: makes the one that says so. False where it does not.
+ */
+bool answer_unchanged(struct answer *a, const struct plan *p);
 /* r is the error that p's statement met. */
 void answer_failure(struct answer *a, const struct plan *p, const PGresult *r);
 /* p: what is known of the request; NULL when no plan was made. */

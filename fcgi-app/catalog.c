@@ -12,6 +12,8 @@ void catalog_init(struct catalog *c, const struct contract_set *lock, const stru
     *c = (struct catalog){.lock = lock};
     c->arena = mem_alloc(sizeof *c->arena);
     arena_init(c->arena);
+    c->sources = mem_alloc(sizeof *c->sources);
+    arena_init(c->sources);
     c->api = (struct api){
         .contracts = mem_alloc(lock->n * sizeof *c->api.contracts),
         .n = lock->n,
@@ -39,6 +41,7 @@ static void free_arena(struct arena *a)
 void catalog_release(struct catalog *c)
 {
     free_arena(c->arena);
+    free_arena(c->sources);
     free(c->api.contracts);
     free(c->warnings);
     free(c->holds);
@@ -86,7 +89,9 @@ static void look_at(struct catalog *c, size_t i, struct arena *now, const struct
 {
     const struct contract *agreed = &c->lock->contracts[i];
     struct contract_differences d = {0};
-    contract_compare_one(&d, now, agreed, contract_find(found, agreed->entity, agreed->version), found);
+    const struct contract *is = contract_find(found, agreed->entity, agreed->version);
+    contract_compare_one(&d, now, agreed, is, found);
+    c->api.contracts[i].definition = is ? is->definition : NULL;
     const char *broken = tell(now, &d, CONTRACT_BREAK, contract_difference_text);
     const char *warning = broken ? NULL : tell(now, &d, CONTRACT_ACK, contract_difference_text);
     log_change(c, i, broken, warning);
@@ -112,6 +117,19 @@ int catalog_look(struct catalog *c, const PGresult *r)
     c->arena = now;
     c->looked = true;
     return 0;
+}
+
+void catalog_sources(struct catalog *c, const PGresult *r)
+{
+    arena_reset(c->sources);
+    for (size_t i = 0; i < c->lock->n; i++)
+        c->api.contracts[i].sources = NULL;
+    if (PQresultStatus(r) != PGRES_TUPLES_OK || PQnfields(r) != 2)
+        return;
+    for (int row = 0; row < PQntuples(r); row++)
+        for (size_t i = 0; i < c->lock->n; i++)
+            if (!PQgetisnull(r, row, 1) && strcmp(c->lock->contracts[i].view, PQgetvalue(r, row, 0)) == 0)
+                c->api.contracts[i].sources = arena_strdup(c->sources, PQgetvalue(r, row, 1));
 }
 
 const char catalog_lease_sql[] =

@@ -17,6 +17,7 @@ struct catalog {
     struct api api;        /* what plan_make() asks; every contract is served until a look says otherwise */
     const char **warnings; /* per contract: differences that somebody should acknowledge, NULL for none */
     struct arena *arena;   /* texts of the last look */
+    struct arena *sources; /* and what the data versions are of */
 };
 
 /* lock and options must outlive it. */
@@ -26,6 +27,9 @@ void catalog_release(struct catalog *c);
 /* Compares the lock file with a result of contract_catalog_sql. What changed since the last look is logged. -1, after a
  * message, when the result cannot be read; then all stays as it was. */
 int catalog_look(struct catalog *c, const PGresult *r) must_check;
+
+/* Takes what data_sources_sql gave: which contracts have a data version (data_version.h). Without rows none has. */
+void catalog_sources(struct catalog *c, const PGresult *r);
 
 /*
  * Leases. A contract is served while it holds and its lease is held: so who would drop it sees that it is read, and a

@@ -7,6 +7,7 @@
 #include <sys/epoll.h>
 
 #include "fcgi-app/clock.h"
+#include "fcgi-app/data_version.h"
 #include "lib/log.h"
 #include "lib/pg.h"
 
@@ -39,7 +40,8 @@ struct database {
     struct catalog *catalog;
     int64_t statement_timeout;
 
-    struct task session, listen, look, lease;
+    struct task session, listen, look, sources, lease;
+    bool sources_failed;      /* which was told */
     struct arena lease_arena; /* parameters of the lease task under way */
     const char *lease_params[2];
     char timeout_text[24], stream_timeout_text[24];
@@ -67,6 +69,7 @@ static const char *const look_params[] = {ROLE_READER};
 static void session_done(struct task *t, const PGresult *r);
 static void listen_done(struct task *t, const PGresult *r);
 static void look_done(struct task *t, const PGresult *r);
+static void sources_done(struct task *t, const PGresult *r);
 static void lease_done(struct task *t, const PGresult *r);
 
 struct database *database_new(const struct service *service, struct catalog *catalog, int epoll, void *tag)
@@ -88,6 +91,7 @@ struct database *database_new(const struct service *service, struct catalog *cat
     d->listen = (struct task){.sql = "LISTEN oriel_contract", .done = listen_done, .owner = d};
     d->look =
         (struct task){.sql = contract_catalog_sql, .n_params = 1, .params = look_params, .done = look_done, .owner = d};
+    d->sources = (struct task){.sql = data_sources_sql, .done = sources_done, .owner = d};
     d->lease = (struct task){
         .sql = catalog_lease_sql, .n_params = 2, .params = d->lease_params, .done = lease_done, .owner = d};
     arena_init(&d->lease_arena);
@@ -243,12 +247,27 @@ static void look_done(struct task *t, const PGresult *r)
         d->pipeline.broken = d->state != DATABASE_READY;
         return;
     }
+    pipeline_send(&d->pipeline, &d->sources);
     arena_reset(&d->lease_arena);
     d->looking = catalog_lease_params(d->catalog, &d->lease_arena, d->lease_params);
     if (d->looking)
         pipeline_send(&d->pipeline, &d->lease);
     else
         become_ready(d);
+}
+
+/* Without it all is served, with tags that cost the answer. */
+static void sources_done(struct task *t, const PGresult *r)
+{
+    struct database *d = t->owner;
+    if (!r || d->pipeline.broken)
+        return;
+    bool failed = PQresultStatus(r) != PGRES_TUPLES_OK;
+    if (failed && !d->sources_failed)
+        log_warn("no data versions can be had, so a 304 costs the whole query: %s. What to do: run `oriel init`",
+                 PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY));
+    d->sources_failed = failed;
+    catalog_sources(d->catalog, r);
 }
 
 static void lease_done(struct task *t, const PGresult *r)

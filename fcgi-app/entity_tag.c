@@ -13,12 +13,21 @@ void entity_tag_make(char tag[ENTITY_TAG_SIZE], const struct buf *body, const ch
     snprintf(tag, ENTITY_TAG_SIZE, "\"%.32s\"", hash);
 }
 
+void entity_tag_of_version(char tag[ENTITY_TAG_SIZE], const char *version, const char *shape)
+{
+    char hash[65], all[200];
+    int n = snprintf(all, sizeof all, "%s %s", version, shape);
+    text_sha256(all, (size_t)n < sizeof all ? (size_t)n : sizeof all - 1, hash);
+    snprintf(tag, ENTITY_TAG_SIZE, "W/\"%.32s\"", hash);
+}
+
 bool entity_tag_matches(const char *if_none_match, const char *tag)
 {
     static const char between[] = " \t,";
     const char *s = if_none_match + strspn(if_none_match, between);
     if (strcmp(s, "*") == 0)
         return true;
+    tag += *tag == 'W' ? 2 : 0;
     for (; *s; s += strspn(s, between)) {
         if (strncmp(s, "W/", 2) == 0)
             s += 2;

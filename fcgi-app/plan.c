@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "fcgi-app/data_version.h"
 #include "fcgi-app/media.h"
 #include "fcgi-app/plan_error.h"
 #include "fcgi-app/prefer.h"
@@ -28,9 +29,11 @@ static const char *location(struct arena *a, const struct request *r)
 }
 
 /* The query, against the contract of p. */
-static int plan_rows(struct plan *p, struct arena *a, const struct api *api, const struct request *r, const char *key)
+static int plan_rows(struct plan *p, struct arena *a, const struct api *api, const struct request *r,
+                     const struct route *route)
 {
     struct ast ast = {.contract = p->contract};
+    const char *key = route->key;
     struct range range;
     struct parse parse = {.a = a, .api = api, .contract = p->contract, .error = &p->error};
     const char *range_header = p->head ? "" : r->range; /* RFC 9110, section 14.2: it is defined for GET alone */
@@ -47,7 +50,10 @@ static int plan_rows(struct plan *p, struct arena *a, const struct api *api, con
         return -1;
     p->offset = range.offset;
     p->limit = range.limit;
-    return sql_plan(p, a, &ast, &range);
+    if (sql_plan(p, a, &ast, &range) < 0)
+        return -1;
+    data_version_plan(p, a, api, r, route->target, &ast);
+    return 0;
 }
 
 static int plan_read(struct plan *p, struct arena *a, const struct api *api, const struct request *r,
@@ -66,9 +72,9 @@ static int plan_read(struct plan *p, struct arena *a, const struct api *api, con
     p->counted = p->count == COUNT_EXACT || p->count == COUNT_ESTIMATED;
     p->exact_up_to = api->exact_up_to;
     p->time_zone = prefer.time_zone;
-    if (plan_rows(p, a, api, r, route->key) < 0)
-        return -1;
     p->preference_applied = prefer.applied;
+    if (plan_rows(p, a, api, r, route) < 0)
+        return -1;
     p->content_location = location(a, r);
     p->kind = PLAN_ROWS;
     return 0;
@@ -88,6 +94,8 @@ void plan_make(struct plan *p, struct arena *a, const struct api *api, const str
     struct route route;
     *p = (struct plan){.kind = PLAN_ERROR, .limit = -1, .head = strcmp(r->method, "HEAD") == 0};
     p->if_none_match = r->if_none_match;
+    p->if_modified_since = r->if_modified_since;
+    p->now = r->now;
     cors_decide(&p->cors, a, api->origins, r);
     if (p->cors.preflight) { /* whatever the path: an error can be read only by whoever may ask */
         p->kind = PLAN_OPTIONS;

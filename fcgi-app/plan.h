@@ -16,6 +16,7 @@ struct request {
     const char *query; /* without "?" */
     const char *accept, *prefer, *range, *accept_profile;
     const char *if_none_match;                /* what the client holds (entity_tag.h) */
+    const char *if_modified_since;            /* and since when; counts only where the former is empty */
     const char *authorization;                /* who asks (token.h) */
     int64_t now;                              /* when it came; seconds since 1970 */
     const char *origin;                       /* of the page that asks, where a browser tells it */
@@ -33,7 +34,9 @@ struct api_error {
 /* A contract as this responder serves it now. */
 struct api_contract {
     const struct contract *contract;
-    const char *withheld; /* what differs from the lock file; NULL when it is served */
+    const char *withheld;   /* what differs from the lock file; NULL when it is served */
+    const char *sources;    /* what its data version is of (data_version.h); NULL where it has none */
+    const char *definition; /* a hash over the view's text, as it is now; with sources */
 };
 
 /* What there is to be asked: made once per lock file and catalog, not per request. */
@@ -81,11 +84,12 @@ struct plan {
     const struct document *document; /* PLAN_DOCUMENT */
     struct cors cors;
     const char *if_none_match; /* as in the request */
-    bool takes_tokens;         /* what is answered depends on who asks */
-    const char *claims;        /* of who asks, as JSON; "" of a request without a token; NULL where none is taken */
-    const char *profile;       /* Content-Profile to send, NULL for none */
-    bool head;                 /* HEAD: headers only */
-    enum media media;          /* MEDIA_OBJECT: exactly one row, else 406 PGRST116 (404 for key_path) */
+    const char *if_modified_since;
+    bool takes_tokens;   /* what is answered depends on who asks */
+    const char *claims;  /* of who asks, as JSON; "" of a request without a token; NULL where none is taken */
+    const char *profile; /* Content-Profile to send, NULL for none */
+    bool head;           /* HEAD: headers only */
+    enum media media;    /* MEDIA_OBJECT: exactly one row, else 406 PGRST116 (404 for key_path) */
     bool strip_nulls;
     bool key_path;                  /* /v1/products/42: one object or 404 */
     const char *preference_applied; /* NULL for none */
@@ -109,6 +113,12 @@ struct plan {
     size_t n_columns;
     long long offset; /* of the first row asked for */
     long long limit;  /* -1 for none; never above max_rows */
+
+    /* What the data version of the answer is of, as an array of Postgres; NULL where it has none (data_version.h). */
+    const char *sources;
+    const char *shape;                  /* with sources: a hash over all else that the answer depends on */
+    const struct data_version *version; /* set by whoever asked for it; NULL until then */
+    int64_t now;                        /* as in the request */
 };
 
 /* Everything in p lives in a. */

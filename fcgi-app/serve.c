@@ -7,6 +7,7 @@
 
 #include "fcgi-app/clock.h"
 #include "fcgi-app/request.h"
+#include "fcgi-app/validator.h"
 #include "lib/log.h"
 #include "lib/pg.h"
 
@@ -259,33 +260,97 @@ static long long most_rows(const struct plan *p)
     return rows_is_single(p) && p->key_path ? 1 : p->limit;
 }
 
-/* -1, with s->answer filled in, when the statement cannot be sent now. */
+/* -1 when it cannot be sent now. */
+static int send_statement(struct server *s, struct exchange *e)
+{
+    const struct plan *p = &e->plan;
+    size_t n_settings = 0;
+    if (p->claims) /* without a token too, as "": what nobody set, nobody has left over */
+        e->settings[n_settings++] = (struct task_setting){"request.jwt.claims", p->claims};
+    if (p->time_zone)
+        e->settings[n_settings++] = (struct task_setting){"TimeZone", p->time_zone};
+    e->task = (struct task){
+        .sql = p->sql,
+        .n_params = p->n_params,
+        .params = (const char *const *)p->params,
+        .keep_prepared = true,
+        .settings = e->settings,
+        .n_settings = n_settings,
+        .estimate_sql = p->estimate_sql,
+        .n_estimate_params = p->n_estimate_params,
+        .rows = task_rows,
+        .most_rows = most_rows(p),
+        .done = task_done,
+        .owner = e,
+    };
+    return database_send(s->database, &e->task);
+}
+
+/* The version alone was asked for. Either the client holds the answer, or the statement goes now, behind those that
+ * came in between. */
+static void go_on_with_version(struct server *s, struct exchange *e)
+{
+    struct connection *c = e->connection;
+    bool unchanged = c && e->version.known && answer_unchanged(&s->answer, &e->plan);
+    queue_remove(s, e);
+    if (c && !unchanged && send_statement(s, e) == 0) {
+        queue_add(s, e);
+        return;
+    }
+    if (!unchanged)
+        answer_trouble(&s->answer, &e->plan, TROUBLE_NO_DATABASE);
+    int64_t begun_us = e->begun_us, asked_us = e->asked_us;
+    exchange_recycle(s, e);
+    if (c)
+        send_answer(s, c, &s->answer, begun_us, clock_us() - asked_us);
+}
+
+static void version_done(struct task *t, const PGresult *r)
+{
+    struct exchange *e = t->owner;
+    data_version_read(&e->version, r);
+    e->plan.version = &e->version;
+    if (e->asks_version_only)
+        go_on_with_version(e->server, e);
+}
+
+/* -1 when it cannot be sent now. */
+static int send_version(struct server *s, struct exchange *e)
+{
+    e->version_task = (struct task){
+        .sql = data_version_sql,
+        .n_params = 1,
+        .params = &e->plan.sources,
+        .keep_prepared = true,
+        .most_rows = 1,
+        .done = version_done,
+        .owner = e,
+    };
+    return database_send(s->database, &e->version_task);
+}
+
+/* Where the answer is wanted, both statements go at once. A connection that breaks between them is told by the first.
+ */
+static int send_all(struct server *s, struct exchange *e)
+{
+    e->asks_version_only = validator_asked(&e->plan);
+    if (!e->plan.sources)
+        return send_statement(s, e);
+    if (send_version(s, e) < 0)
+        return -1;
+    if (!e->asks_version_only && send_statement(s, e) < 0)
+        e->asks_version_only = true;
+    return 0;
+}
+
+/* -1, with s->answer filled in, when nothing can be sent now. */
 static int ask_database(struct server *s, struct exchange *e)
 {
     const struct plan *p = &e->plan;
     enum answer_trouble trouble = TROUBLE_BUSY;
     if (s->n_exchanges < s->service->options.max_in_flight) {
-        size_t n_settings = 0;
-        if (p->claims) /* without a token too, as "": what nobody set, nobody has left over */
-            e->settings[n_settings++] = (struct task_setting){"request.jwt.claims", p->claims};
-        if (p->time_zone)
-            e->settings[n_settings++] = (struct task_setting){"TimeZone", p->time_zone};
-        e->task = (struct task){
-            .sql = p->sql,
-            .n_params = p->n_params,
-            .params = (const char *const *)p->params,
-            .keep_prepared = true,
-            .settings = e->settings,
-            .n_settings = n_settings,
-            .estimate_sql = p->estimate_sql,
-            .n_estimate_params = p->n_estimate_params,
-            .rows = task_rows,
-            .most_rows = most_rows(p),
-            .done = task_done,
-            .owner = e,
-        };
         e->asked_us = clock_us();
-        if (database_send(s->database, &e->task) == 0)
+        if (send_all(s, e) == 0)
             return 0;
         trouble = TROUBLE_NO_DATABASE;
     }

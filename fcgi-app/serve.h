@@ -12,6 +12,7 @@
 #include "fcgi-app/answer.h"
 #include "fcgi-app/catalog.h"
 #include "fcgi-app/connection.h"
+#include "fcgi-app/data_version.h"
 #include "fcgi-app/database.h"
 #include "fcgi-app/options.h"
 
@@ -21,7 +22,9 @@ struct exchange {
     struct connection *connection; /* that waits for it; NULL when none does any more */
     struct arena arena;
     struct plan plan;
-    struct task task;
+    struct task task, version_task; /* the version goes first, so that it is never newer than the rows */
+    struct data_version version;
+    bool asks_version_only;          /* the task itself goes when it turns out to be needed */
     struct task_setting settings[2]; /* the task's, as many as it has */
     int64_t begun_us;                /* when the request was read; clock_us() */
     int64_t asked_us;                /* when it went to Postgres */

@@ -27,6 +27,9 @@ static const struct {
      "Rows to show, counted from 0, both ends included: 40-59, or 40- for all from there on.", false, OPENAPI_GET},
     {"if-none-match", "If-None-Match", "header", "ETags of answers at hand: 304 where the answer is one of them.",
      false, OPENAPI_LIST | OPENAPI_ROW},
+    {"if-modified-since", "If-Modified-Since", "header",
+     "Last-Modified of the answer at hand: 304 where it has not changed since. If-None-Match goes before it.", false,
+     OPENAPI_LIST | OPENAPI_ROW},
     {"prefer", "Prefer", "header",
      "Preferences, separated by commas: count=exact, count=planned or count=estimated gives the total in "
      "Content-Range; "
@@ -61,6 +64,8 @@ static const struct {
     {"Content-Location", "Path and query, as they were asked.", OPENAPI_LIST | OPENAPI_ROW},
     {"Preference-Applied", "Which preferences were heeded.", OPENAPI_LIST | OPENAPI_ROW},
     {"ETag", "The name of this answer, for If-None-Match.", OPENAPI_LIST | OPENAPI_ROW},
+    {"Last-Modified", "When the data behind this answer last changed, where that is known.",
+     OPENAPI_LIST | OPENAPI_ROW},
     {"Cache-Control", "For how long a cache may give this answer out again by itself.", OPENAPI_LIST | OPENAPI_ROW},
     {"Server-Timing", "Milliseconds that it took, db of them at the database: db;dur=1.3, total;dur=1.5.",
      OPENAPI_LIST | OPENAPI_ROW},

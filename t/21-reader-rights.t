@@ -46,9 +46,16 @@ is($readable, scalar keys %contract, 'every contract was there');
 for my $function (split /\n/, $s->sql(q{
     SELECT p.oid::regprocedure FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
     WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')})) {
+    next if $function =~ /^api\.oriel_data_/;
     is($s->sql("SELECT has_function_privilege('oriel_ds', '$function', 'EXECUTE')"), 'f', "$function cannot be called");
     isnt((reader('SELECT ' . ($function =~ s/\(.*/()/r)))[0], 0, "$function: nor by name");
 }
+# These two run with their owner's rights, so what they give is looked at.
+like((reader(q{SELECT version FROM api.oriel_data_version('{1,2,3}')}))[1], qr/^[0-9a-f]{64}$/, 'a data version is opaque');
+is((reader('SELECT DISTINCT pg_catalog.pg_typeof(s.sources) FROM api.oriel_data_sources() s'))[1], "integer[]\n", 'what it is of are numbers');
+is($s->sql(q{SELECT string_agg(proname::text, ' ' ORDER BY 1) FROM pg_proc WHERE prosecdef AND has_function_privilege('oriel_ds', oid, 'EXECUTE')
+             AND proconfig @> '{"search_path=\"\""}'}), 'oriel_data_sources oriel_data_version', 'no path can be planted for them');
+is($s->sql(q{SELECT count(*) FROM pg_proc WHERE prosecdef AND has_function_privilege('oriel_ds', oid, 'EXECUTE')}), 2, 'and there are no more of their kind');
 is($s->sql(q{SELECT string_agg(nspname, ' ') FROM pg_namespace WHERE has_schema_privilege('oriel_ds', oid, 'USAGE')
              AND nspname NOT IN ('pg_catalog', 'information_schema')}), 'api', 'the only schema it may look into');
 is($s->sql(q{SELECT count(*) FROM pg_namespace WHERE has_schema_privilege('oriel_ds', oid, 'CREATE')}), 0, 'it may create in none');

@@ -185,7 +185,8 @@ subtest 'the document says what the server does' => sub {
             $r = $s->get(($path =~ s/\{key\}/1/r) . '?limit=1', Accept => $type, Prefer => 'count=exact, handling=strict, timezone=Europe/Berlin');
             like("$r->{status} $r->{headers}{'content-type'}", qr/^20[06] \Q$type\E(?:;|$)/, "$path as $type");
         }
-        is_deeply([sort grep { !$usual{$_} } keys %{ $r->{headers} }], [sort map { lc } keys %{ $said->{headers} }], 'and with which headers');
+        is_deeply([sort grep { !$usual{$_} } keys %{ $r->{headers} }], [sort grep { $_ ne 'last-modified' } map { lc } keys %{ $said->{headers} }],
+            'and with which headers; Last-Modified is that of an entity (t/49-cache.t)');
     }
     for my $path (sort keys %{ $all->{paths} }) {
         my $key = $path =~ /products/ && $path =~ /v2/ ? '1,one' : 1;

@@ -43,7 +43,7 @@ static const char source_sql[] =
     "WHERE name = $1";
 static const char version_sql[] =
     "WITH changed AS (\n"
-    "    UPDATE oriel.entity SET data_version = data_version + 1, changed_at = pg_catalog.now()\n"
+    "    UPDATE oriel.entity SET data_version = data_version + 1, changed_at = pg_catalog.clock_timestamp()\n"
     "    WHERE name = ANY ($1::text[]) RETURNING name)\n"
     "SELECT pg_catalog.pg_notify('oriel_data', name) FROM changed";
 

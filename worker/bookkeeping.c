@@ -11,12 +11,14 @@ EMBED(bookkeeping_0001, "sql/bookkeeping/0001-start.sql");
 EMBED(bookkeeping_0002, "sql/bookkeeping/0002-sources.sql");
 EMBED(bookkeeping_0003, "sql/bookkeeping/0003-replay.sql");
 EMBED(bookkeeping_0004, "sql/bookkeeping/0004-complete.sql");
+EMBED(bookkeeping_0005, "sql/bookkeeping/0005-data-version.sql");
 
 const struct bookkeeping_step bookkeeping_steps[] = {
     {1, "sql/bookkeeping/0001-start.sql", bookkeeping_0001},
     {2, "sql/bookkeeping/0002-sources.sql", bookkeeping_0002},
     {3, "sql/bookkeeping/0003-replay.sql", bookkeeping_0003},
     {4, "sql/bookkeeping/0004-complete.sql", bookkeeping_0004},
+    {5, "sql/bookkeeping/0005-data-version.sql", bookkeeping_0005},
 };
 const int bookkeeping_version = ARRAY_SIZE(bookkeeping_steps);
 

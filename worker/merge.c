@@ -3,9 +3,17 @@
 #include "worker/ledger.h"
 #include "worker/quote.h"
 
-static const char doing_merge[] = "merging rows";
+static const char doing_merge[] = "merging rows", doing_register[] = "registering an entity";
 
 /* ---- preparation ---- */
+
+/* Readers take the version of an entity for that of its table; they look again when they are told. */
+static const char table_sql[] =
+    "WITH moved AS (\n"
+    "    UPDATE oriel.entity SET table_schema = $2, table_name = $3, data_version = data_version + 1,\n"
+    "           changed_at = pg_catalog.clock_timestamp()\n"
+    "    WHERE name = $1 AND (table_schema, table_name) IS DISTINCT FROM ($2, $3) RETURNING name)\n"
+    "SELECT pg_catalog.pg_notify('oriel_contract', '') FROM moved";
 
 /* A table that was filled by other means keeps its ids: counting goes on behind the greatest. */
 static int register_entity(struct session *s, const struct entity *e)
@@ -24,7 +32,9 @@ static int register_entity(struct session *s, const struct entity *e)
     } else
         buf_puts(&sql, "1");
     buf_puts(&sql, " WHERE NOT EXISTS (SELECT FROM oriel.entity WHERE name = $1)");
-    int result = session_run(s, "registering an entity", buf_str(&sql), 1, &e->name);
+    int result = session_run(s, doing_register, buf_str(&sql), 1, &e->name);
+    if (result == 0)
+        result = session_run(s, doing_register, table_sql, 3, (const char *[]){e->name, e->schema, e->table});
     buf_release(&sql);
     return result;
 }

@@ -3,7 +3,7 @@
 
 #include "fcgi-app/answer.h"
 #include "fcgi-app/deprecation.h"
-#include "fcgi-app/entity_tag.h"
+#include "fcgi-app/validator.h"
 #include "t/unit/plan_api.h"
 
 static struct arena a;
@@ -73,7 +73,7 @@ static void test_entity_tags(void)
         is_int(entity_tag_matches(cases[i].header, "\"a b,\""), cases[i].matches, cases[i].header);
     buf_init(&body, 100);
     entity_tag_make(tag, &body, json, -1);
-    ok(strlen(tag) == ENTITY_TAG_SIZE - 1 && tag[0] == '"' && tag[33] == '"', "an empty body has a tag: %s", tag);
+    ok(strlen(tag) == 34 && tag[0] == '"' && tag[33] == '"', "an empty body has a tag: %s", tag);
     entity_tag_make(other, &body, json, -1);
     is(other, tag, "always the same");
     entity_tag_make(other, &body, json, 0);
@@ -84,6 +84,36 @@ static void test_entity_tags(void)
     entity_tag_make(other, &body, json, -1);
     ok(strcmp(other, tag) != 0, "and another body");
     buf_release(&body);
+}
+
+/* Versions: what asks for one, and what it says. */
+static void test_validators(void)
+{
+    struct data_version version = {.known = true, .hash = "abc", .changed_at = 1800000000};
+    struct plan p = {.sources = "{1}", .shape = "def", .version = &version, .now = 1800000005};
+    struct validator v;
+    validator_of_version(&v, &p);
+    ok(strncmp(v.tag, "W/\"", 3) == 0 && strlen(v.tag) == ENTITY_TAG_SIZE - 1, "a weak tag");
+    is(v.last_modified, "Fri, 15 Jan 2027 08:00:00 GMT", "and a time");
+    ok(!validator_asked(&p) && !validator_matches(&v, &p), "no condition");
+    p.if_none_match = "";
+    p.if_modified_since = "Fri, 15 Jan 2027 08:00:00 GMT";
+    ok(validator_asked(&p) && validator_matches(&v, &p), "since the same time");
+    p.claims = "{}";
+    ok(!validator_asked(&p) && !validator_matches(&v, &p), "which is no proof where rows depend on who asks");
+    p.claims = NULL;
+    p.if_modified_since = "Fri, 15 Jan 2027 08:00:01 GMT";
+    ok(!validator_matches(&v, &p), "nor is a later one");
+    p.if_none_match = v.tag;
+    ok(validator_asked(&p) && validator_matches(&v, &p), "a tag goes before it");
+    p.if_none_match = "*";
+    ok(!validator_asked(&p), "that there is an answer, no version says");
+    p.sources = NULL;
+    p.if_none_match = "\"x\"";
+    ok(!validator_asked(&p), "nothing to ask for");
+    p.now = 1800000004;
+    validator_of_version(&v, &p);
+    is(v.last_modified, "", "a time that may not be over is not told");
 }
 
 static const char *const listed[] = {"https://app.example", "http://localhost:3000", NULL};
@@ -184,6 +214,7 @@ int main(void)
     test_deprecation();
     test_timing();
     test_entity_tags();
+    test_validators();
     test_cors();
     test_preflight();
     test_origins();

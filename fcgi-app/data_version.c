@@ -1,0 +1,80 @@
+#include "fcgi-app/data_version.h"
+
+#include <string.h>
+
+#include "lib/text.h"
+
+const char data_sources_sql[] = "SELECT s.view, s.sources FROM api.oriel_data_sources() s";
+const char data_version_sql[] =
+    "SELECT v.version, pg_catalog.trunc(EXTRACT(epoch FROM v.changed_at))::bigint FROM api.oriel_data_version($1) v";
+
+void data_version_read(struct data_version *v, const PGresult *r)
+{
+    *v = (struct data_version){0};
+    if (!r || PQresultStatus(r) != PGRES_TUPLES_OK || PQntuples(r) != 1 || PQnfields(r) != 2 ||
+        (size_t)PQgetlength(r, 0, 0) != sizeof v->hash - 1)
+        return;
+    memcpy(v->hash, PQgetvalue(r, 0, 0), sizeof v->hash);
+    v->changed_at = strtoll(PQgetvalue(r, 0, 1), NULL, 10);
+    v->known = true;
+}
+
+/* What is known of the contracts of a plan. */
+struct contracts {
+    struct arena *a;
+    const char *sources; /* "1,2,3"; NULL once one has none */
+    const char *definitions;
+};
+
+/* An array as Postgres writes it, without its braces. */
+static void add(struct contracts *all, const struct api_contract *c)
+{
+    size_t n = c->sources ? strlen(c->sources) : 0;
+    if (n < 2 || !c->definition || !all->sources) {
+        all->sources = NULL;
+        return;
+    }
+    all->sources =
+        arena_printf(all->a, "%s%s%.*s", all->sources, *all->sources && n > 2 ? "," : "", (int)(n - 2), c->sources + 1);
+    all->definitions = arena_printf(all->a, "%s %s", all->definitions, c->definition);
+}
+
+/* Recursion is bounded by the depth of embeds that the parser allows. */
+static void add_embeds(struct contracts *all, const struct ast *level)
+{
+    for (const struct ast_item *i = level->items; i; i = i->next) {
+        if (i->kind != ITEM_EMBED)
+            continue;
+        const struct relation *relation = &i->embed->relation;
+        add(all, relation->target);
+        if (relation->junction)
+            add(all, relation->junction);
+        add_embeds(all, &i->embed->level);
+    }
+}
+
+/* All that an answer depends on beside the data: another of these is another answer. Values of headers hold no line's
+ * end, so none can pass for another. */
+static const char *shape_of(const struct plan *p, const struct contracts *all, const struct request *r)
+{
+    char hash[65];
+    const char *text =
+        arena_printf(all->a, "%s\n%s\n%s\n%s\n%s\n%d %d %d\n%lld %lld %lld\n%s\n%s\n" ORIEL_VERSION, all->definitions,
+                     r->path, r->query, p->profile ? p->profile : "",
+                     p->preference_applied ? p->preference_applied : "", p->media, p->strip_nulls, p->count, p->offset,
+                     p->limit, p->exact_up_to, p->time_zone ? p->time_zone : "", p->claims ? p->claims : "-");
+    text_sha256(text, strlen(text), hash);
+    return arena_strdup(all->a, hash);
+}
+
+void data_version_plan(struct plan *p, struct arena *a, const struct api *api, const struct request *r,
+                       const struct api_contract *root, const struct ast *ast)
+{
+    struct contracts all = {.a = a, .sources = "", .definitions = arena_printf(a, "%lld", api->max_rows)};
+    add(&all, root);
+    add_embeds(&all, ast);
+    if (!all.sources)
+        return;
+    p->sources = arena_printf(a, "{%s}", all.sources);
+    p->shape = shape_of(p, &all, r);
+}

@@ -1,0 +1,34 @@
+/*
+ * The version of the data behind an answer, as the worker counts it: two answers to one request are the same while it
+ * is the same. It costs a look into the bookkeeping instead of the query. Pure, but for the statements, which others
+ * run.
+ *
+ * Not every contract has one: a view may read tables that no entity is written to, or the clock (see
+ * sql/bookkeeping/0004-data-version.sql). Then the tag of an answer is made of the answer.
+ */
+#ifndef ORIEL_DATA_VERSION_H
+#define ORIEL_DATA_VERSION_H
+
+#include <libpq-fe.h>
+
+#include "fcgi-app/ast.h"
+#include "fcgi-app/plan.h"
+
+struct data_version {
+    bool known;
+    char hash[65];      /* opaque */
+    int64_t changed_at; /* seconds since 1970 */
+};
+
+/* The sources of every contract of the schema: view, and an array or NULL. */
+extern const char data_sources_sql[];
+/* The version of sources ($1, as plan.sources) together. */
+extern const char data_version_sql[];
+/* Reads what the latter gave; not known where that is no version. */
+void data_version_read(struct data_version *v, const PGresult *r);
+
+/* Sets p's sources and shape, once all else of p is set. root: the contract of p; the ast is resolved. */
+void data_version_plan(struct plan *p, struct arena *a, const struct api *api, const struct request *r,
+                       const struct api_contract *root, const struct ast *ast);
+
+#endif

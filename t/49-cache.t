@@ -1,0 +1,170 @@
+# Validators and caches: a tag that is made of the version of the data, what makes it another one, what a 304 costs; and
+# what nginx keeps, for whom and for how long.
+use strict;
+use warnings;
+use JSON::PP ();
+use Oriel::Stack;
+use Oriel::Test;
+use Oriel::Token;
+use Test::More;
+use Time::HiRes 'sleep';
+
+my $expand = read_file('t/domain/weather/sql/changes/0001-stations-and-readings/expand.sql') . <<'END';
+CREATE TABLE dp.note (id integer PRIMARY KEY, station text NOT NULL, text text NOT NULL);
+INSERT INTO dp.note VALUES (1, 'OSL', 'by hand');
+CREATE VIEW api.v_notes_v1 AS SELECT n.id, n.station, n.text FROM dp.note n;
+COMMENT ON VIEW api.v_notes_v1 IS E'Notes that people write.\n@primaryKey id\n@cache 60\n@foreignKey (station) references v_stations_v1 (code)';
+CREATE VIEW api.v_clocks_v1 AS SELECT s.code, now() AS at FROM dp.weather_station s;
+COMMENT ON VIEW api.v_clocks_v1 IS E'What time it is there.\n@primaryKey code\n@cache 0';
+CREATE VIEW api.v_years_v1 AS SELECT s.code, CURRENT_DATE AS today FROM dp.weather_station s;
+COMMENT ON VIEW api.v_years_v1 IS E'What day it is there.\n@primaryKey code';
+CREATE VIEW api.v_heights_v1 AS SELECT v.code, v.height_m FROM api.v_stations_v1 v WHERE v.height_m > 10;
+COMMENT ON VIEW api.v_heights_v1 IS E'A view of a view.\n@primaryKey code';
+CREATE VIEW api.v_mine_v1 WITH (security_barrier) AS SELECT s.code, s."Name" FROM dp.weather_station s
+    WHERE s.code = NULLIF(current_setting('request.jwt.claims', true), '')::json ->> 'station';
+COMMENT ON VIEW api.v_mine_v1 IS E'The station of who asks.\n@primaryKey code';
+GRANT SELECT ON api.v_notes_v1, api.v_clocks_v1, api.v_years_v1, api.v_heights_v1, api.v_mine_v1 TO oriel_ds;
+END
+my %domain = ('sql/changes/0001-stations/expand.sql' => $expand);
+for my $file (map { glob "t/domain/weather/$_/*.json" } qw(entities sources)) {
+    my ($name) = $file =~ m{weather/(.*)};
+    $domain{$name} = read_file($file);
+}
+my $secret = 'the secret of the weather ' . 'x' x 32;
+my $s = Oriel::Stack->new(
+    domain   => \%domain,
+    settings => { responder => { statementTimeout => '1s', origins => ['https://a.example', 'https://b.example'],
+        tokens => { anonymous => JSON::PP::true, keys => [{ file => 'key', algorithm => 'HS256' }] } } },
+    start => [],
+);
+write_file("$s->{folder}/key", $secret);
+chmod 0600, "$s->{folder}/key";
+my $deliveries = 0;
+
+sub deliver {
+    my ($source, $name, $text) = @_;
+    $s->drop_file($source, $name, $text);
+    $s->wait_for_deliveries(++$deliveries);
+}
+sub stations { return join '', map { join("\t", @$_) . "\n" } ['Sign', 'Place', 'Height'], @_ }
+sub tag      { my ($target, @headers) = @_; return $s->get($target, @headers)->{headers}{etag} }
+sub again    { my ($target, $tag, @headers) = @_; return $s->get($target, 'If-None-Match' => $tag, @headers)->{status} }
+sub as       { return (Authorization => 'Bearer ' . Oriel::Token::sign('HS256', $secret, { station => $_[0], exp => time + 600 })) }
+
+$s->start('worker');
+deliver('stations', 'stations-1.tsv', stations(['OSL', 'Oslo', '12 m'], ['BGO', 'Bergen', '20 m']));
+deliver('readings', 'readings-1.ndjson', qq({"s": "OSL", "t": "2026-01-01T00:00:00Z", "c": "-3.5"}\n));
+$s->start($_) for qw(responders nginx);
+wait_until { (grep { (tag('/v1/stations') // '') =~ m{^W/} } 1 .. 4) == 4 } 'the responders to know of versions';
+
+# --- a tag by the version of the data ---
+{
+    my $r = $s->get('/v1/stations');
+    my $tag = $r->{headers}{etag};
+    like($tag, qr{^W/"[0-9a-f]{32}"$}, 'a weak tag');
+    is(again('/v1/stations', $tag), 304, '304 while nothing has changed');
+    is($s->client->head('/v1/stations', 'If-None-Match' => $tag)->{status}, 304, 'for HEAD too');
+    is(again('/v1/stations', qq("x", $tag, "y")), 304, 'in a list');
+    is(again('/v1/stations', $tag =~ s{^W/}{}r), 304, 'without its W/');
+    is(again('/v1/stations', '*'), 304, 'any');
+    is(again('/v1/stations/NOX', '*'), 404, 'but not of what is not there');
+    is(again('/v1/stations', '"x"'), 200, 'another one');
+    my $n = $s->client->get('/v1/stations', 'If-None-Match' => $tag);
+    is($n->{headers}{etag}, $tag, 'a 304 has the tag');
+    is($n->{headers}{'cache-control'}, $r->{headers}{'cache-control'}, 'and how long it holds');
+    my %seen = ($tag => 'all');
+    for (['/v1/stations?select=code'], ['/v1/stations', Accept => 'text/csv'], ['/v1/stations?limit=1'], ['/v1/stations', Range => '0-0'],
+        ['/v1/stations', Prefer => 'count=exact'], ['/v1/stations', Prefer => 'timezone=Asia/Tokyo'], ['/v1/stations/OSL'],
+        ['/v1/stations', Accept => 'application/vnd.pgrst.array+json;nulls=stripped'], ['/stations', 'Accept-Profile' => 'v1'], ['/v1/stations', as('OSL')]) {
+        my ($target, @headers) = @$_;
+        my $other = tag($target, @headers);
+        ok($other && !$seen{$other}++, "another tag: $target @headers[0 .. ($#headers < 1 ? $#headers : 1)]") or diag $other;
+        is(again($target, $other, @headers), 304, 'which holds as well');
+    }
+    ok(!$s->get("/v1/$_")->{headers}{etag}, "no tag of an error: $_") for 'stations?nothing=eq.1', 'stations/NOX', 'nothing';
+}
+
+# --- which contracts have a version ---
+{
+    like(tag('/v1/heights'), qr{^W/}, 'a view of a view has');
+    like(tag('/v1/readings?select=celsius,stations(code)'), qr{^W/}, 'an embed, of all of it');
+    like(tag("/v1/$_"), qr{^"}, "not so: $_") for 'notes', 'clocks', 'years', 'stations?select=code,notes(text)';
+    is(again('/v1/notes', tag('/v1/notes')), 304, 'there the answer itself is compared');
+    my $tag = tag('/v1/clocks');
+    is(again('/v1/clocks', $tag), 200, 'the clock goes on');
+    $s->sql(q{UPDATE dp.note SET text = 'changed by hand'}, 'oriel_dp');
+    is(again('/v1/notes', $tag), 200, 'what nobody counts is noticed');
+}
+
+# --- a batch changes rows ---
+{
+    my %tag = map { $_ => tag($_) } '/v1/stations', '/v1/heights', '/v1/readings', '/v2/readings', '/v1/readings?select=celsius,stations(code)';
+    deliver('readings', 'readings-2.ndjson', qq({"s": "OSL", "t": "2026-01-01T01:00:00Z", "c": "-4.5"}\n));
+    is(again('/v1/stations', $tag{'/v1/stations'}), 304, 'readings came: stations are the same');
+    is(again($_, $tag{$_}), 200, "others are not: $_") for grep { /reading/ } sort keys %tag;
+    $tag{$_} = tag($_) for keys %tag;
+    deliver('stations', 'stations-2.tsv', stations(['OSL', 'Oslo', '12 m']));
+    is(again($_, $tag{$_}), 304, "a batch that changed nothing: $_") for sort keys %tag;
+    deliver('stations', 'stations-3.tsv', stations(['OSL', 'Oslo', '13 m']));
+    is(again('/v1/readings', $tag{'/v1/readings'}), 304, 'stations changed: readings are the same');
+    is(again($_, $tag{$_}), 200, "others are not: $_") for '/v1/stations', '/v1/heights', '/v1/readings?select=celsius,stations(code)';
+}
+
+# --- changes ---
+{
+    my $tag = tag('/v1/stations');
+    my $change = "$s->{folder}/domain/sql/changes/0002-names";
+    write_file("$change/expand.sql", "CREATE TABLE dp.nothing (id integer);\n");
+    write_file("$change/fill.sql", qq(-- key: dp.weather_station.height_m\nUPDATE dp.weather_station SET "Name" = upper("Name") WHERE height_m BETWEEN :lo AND :hi;\n));
+    is(($s->oriel('change', 'expand'))[0], 0, 'a change is expanded');
+    is(again('/v1/stations', $tag), 200, 'so no tag from before holds');
+    $tag = tag('/v1/stations');
+    my ($code, $out, $err) = $s->oriel('change', 'fill', '0002-names');
+    is($code, 0, 'and filled') or diag $err;
+    is(again('/v1/stations', $tag), 200, 'nor one from before that');
+    is($s->get('/v1/stations/OSL')->{json}{Name}, 'OSLO', 'with reason');
+}
+
+# --- a 304 touches no table of data, and neither waits for one ---
+{
+    wait_until { again('/v1/stations', tag('/v1/stations')) == 304 } 'calm';
+    my @targets = ('/v1/stations', '/v1/stations?order=code&limit=1', '/v1/readings?select=celsius,stations(code)');
+    my %tag = map { $_ => tag($_) } @targets;
+    my $modified;
+    wait_until { $modified = $s->get('/v1/stations')->{headers}{'last-modified'} } 'Last-Modified to be some seconds old';
+    open my $locker, '|-', 'psql', '-Xq', '-d', $s->{db}->conninfo . ' user=postgres' or die "psql: $!";
+    $locker->autoflush(1);
+    print $locker "BEGIN; LOCK TABLE dp.weather_station, dp.reading IN ACCESS EXCLUSIVE MODE;\n";
+    wait_until { $s->sql("SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted AND relation = 'dp.reading'::regclass", 'postgres') } 'the lock';
+    is(again($_, $tag{$_}), 304, "while the tables are locked: $_") for @targets;
+    is($s->get('/v1/stations', 'If-Modified-Since' => $modified)->{status}, 304, 'If-Modified-Since too');
+    is($s->get('/v1/stations')->{status}, 504, 'an answer has to wait for them');
+    print $locker "ROLLBACK;\n";
+    close $locker;
+    is($s->get('/v1/stations', 'If-Modified-Since' => $modified, 'If-None-Match' => '"x"')->{status}, 200, 'If-None-Match goes before it');
+    is($s->get('/v1/stations', 'If-Modified-Since' => 'Thu, 01 Jan 2037 00:00:00 GMT')->{status}, 200, 'a time that was never told is no proof');
+    is($s->get('/v1/mine', as('OSL'), 'If-Modified-Since' => $modified)->{status}, 200, 'nor is one where clients see different rows');
+    deliver('stations', 'stations-4.tsv', stations(['OSL', 'Oslo', '14 m']));
+    is($s->get('/v1/stations', 'If-Modified-Since' => $modified)->{status}, 200, 'and a batch ends it');
+}
+
+# --- who asks is part of it ---
+{
+    my ($osl, $bgo) = map { tag('/v1/mine', as($_)) } qw(OSL BGO);
+    isnt($osl, $bgo, 'another client, another tag');
+    is(again('/v1/mine', $osl, as('BGO')), 200, 'one does not hold for the other');
+    is(again('/v1/mine', $osl), 200, 'nor for nobody');
+    is(again('/v1/mine', tag('/v1/mine')), 304, 'whose own holds');
+}
+
+# --- for how long ---
+{
+    is($s->get('/v1/stations')->{headers}{'cache-control'}, 'max-age=0, s-maxage=1, stale-while-revalidate=1', 'a second, for caches between');
+    is($s->get('/v1/notes')->{headers}{'cache-control'}, 'max-age=60, s-maxage=60, stale-while-revalidate=60', '@cache 60');
+    is($s->get('/v1/clocks')->{headers}{'cache-control'}, 'no-cache', '@cache 0');
+    is($s->get('/v1/stations', as('OSL'))->{headers}{'cache-control'}, 'private, no-cache', 'a client\'s own');
+    ok(!$s->get('/v1/stations?x=eq.1')->{headers}{'cache-control'}, 'nothing for an error');
+}
+$s->finish(qr/statement timeout/);
+undef $s;
+done_testing;
