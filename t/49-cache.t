@@ -11,7 +11,6 @@ use Time::HiRes 'sleep';
 
 my $expand = read_file('t/domain/weather/sql/changes/0001-stations-and-readings/expand.sql') . <<'END';
 CREATE TABLE dp.note (id integer PRIMARY KEY, station text NOT NULL, text text NOT NULL);
-INSERT INTO dp.note VALUES (1, 'OSL', 'by hand');
 CREATE VIEW api.v_notes_v1 AS SELECT n.id, n.station, n.text FROM dp.note n;
 COMMENT ON VIEW api.v_notes_v1 IS E'Notes that people write.\n@primaryKey id\n@cache 60\n@foreignKey (station) references v_stations_v1 (code)';
 CREATE VIEW api.v_clocks_v1 AS SELECT s.code, now() AS at FROM dp.weather_station s;
@@ -54,6 +53,7 @@ sub as       { return (Authorization => 'Bearer ' . Oriel::Token::sign('HS256', 
 $s->start('worker');
 deliver('stations', 'stations-1.tsv', stations(['OSL', 'Oslo', '12 m'], ['BGO', 'Bergen', '20 m']));
 deliver('readings', 'readings-1.ndjson', qq({"s": "OSL", "t": "2026-01-01T00:00:00Z", "c": "-3.5"}\n));
+$s->sql(q{INSERT INTO dp.note VALUES (1, 'OSL', 'by hand')}, 'oriel_dp');
 $s->start($_) for qw(responders nginx);
 wait_until { (grep { (tag('/v1/stations') // '') =~ m{^W/} } 1 .. 4) == 4 } 'the responders to know of versions';
 
@@ -165,6 +165,84 @@ wait_until { (grep { (tag('/v1/stations') // '') =~ m{^W/} } 1 .. 4) == 4 } 'the
     is($s->get('/v1/stations', as('OSL'))->{headers}{'cache-control'}, 'private, no-cache', 'a client\'s own');
     ok(!$s->get('/v1/stations?x=eq.1')->{headers}{'cache-control'}, 'nothing for an error');
 }
-$s->finish(qr/statement timeout/);
+# --- nginx keeps them ---
+{
+    $s->stop('nginx');
+    $s->{cache} = 1;
+    $s->start('nginx');
+    my $asked = sub { my $log = read_file("$s->{folder}/log/postgres.log"); return scalar(() = $log =~ /FROM "api"\."v_notes_v1"/g) };
+    $s->sql("ALTER ROLE oriel_ds SET log_statement = 'all'", 'postgres');
+    $s->stop('responders');
+    $s->start('responders');
+    wait_until { $s->get('/v1/notes', as('OSL'))->{status} == 200 } 'the responders to be back';
+    wait_until { $asked->() } 'Postgres to log what it is asked';
+    # each target once, so that whatever came before does not count
+    my $n = 0;
+    my $fresh = sub { $n++; return "/v1/notes?select=id,text,station&limit=" . (10 + $n) };
+    my $target = $fresh->();
+    my $first  = $s->get($target);
+    is("$first->{status} $first->{headers}{'x-cache'}", '200 MISS', 'the first time a responder is asked');
+    my $before = $asked->();
+    my $again = $s->get($target);
+    is("$again->{status} $again->{headers}{'x-cache'}", '200 HIT', 'then no more');
+    is($again->{body}, $first->{body}, 'for the same answer');
+    is($again->{headers}{etag}, $first->{headers}{etag}, 'with its tag');
+    is($again->{headers}{'x-content-type-options'}, 'nosniff', 'and the headers of safety');
+    is($s->get($target, 'If-None-Match' => $first->{headers}{etag})->{status}, 304, '304 is said by nginx');
+    is($s->get($target, 'If-None-Match' => '"x"')->{status}, 200, 'but not to who holds another');
+    is($asked->(), $before, 'and Postgres was not asked');
+    is($s->client->head($target)->{headers}{'x-cache'}, 'MISS', 'HEAD is another answer');
+    is($s->client->head($target)->{headers}{'x-cache'}, 'HIT', 'and kept too');
+
+    # what an answer depends on
+    my %by = (
+        csv     => [Accept => 'text/csv'], object => [Accept => 'application/vnd.pgrst.object+json'],
+        counted => [Prefer => 'count=exact'], second => [Prefer => 'handling=strict', Prefer => 'count=exact'],
+        strict  => [Prefer => 'handling=strict'], range => [Range => '0-0'],
+    );
+    for my $round (1, 2) {
+        is($s->get($target, @{ $by{csv} })->{headers}{'content-type'}, 'text/csv; charset=utf-8', "by Accept ($round)");
+        is($s->get($target, @{ $by{object} })->{headers}{'content-type'}, 'application/vnd.pgrst.object+json; charset=utf-8', "one object ($round)");
+        is($s->get($target, @{ $by{counted} })->{headers}{'content-range'}, '0-0/1', "by Prefer ($round)");
+        is($s->get($target, @{ $by{strict} })->{headers}{'content-range'}, '0-0/*', "another one ($round)");
+        is($s->get($target, @{ $by{second} })->{headers}{'content-range'}, '0-0/1', "by the second of two ($round)");
+        is($s->get($target, Origin => "https://$_.example")->{headers}{'access-control-allow-origin'}, "https://$_.example", "by Origin $_ ($round)")
+            for qw(a b);
+        ok(!$s->get($target, Origin => 'https://c.example')->{headers}{'access-control-allow-origin'}, "an origin that may not read ($round)");
+    }
+    is($s->get('/v1/stations?order=code', Range => '0-0')->{headers}{'content-range'}, '0-0/*', 'Range arrives');
+    is($s->get('/v1/stations?order=code', Range => '1-1')->{json}[0]{code}, 'OSL', 'each on its own');
+    is($s->get('/v1/stations?order=code', Range => 'bytes=0-1')->{status}, 200, 'no bytes are cut');
+    my $preflight = $s->client->options($target, Origin => 'https://a.example', 'Access-Control-Request-Method' => 'GET');
+    is("$preflight->{status} $preflight->{headers}{'access-control-allow-origin'}", '200 https://a.example', 'a preflight');
+
+    # for nobody else
+    my $shared = '/v1/mine?limit=7';
+    is($s->get($shared, as('OSL'))->{json}[0]{code}, 'OSL', 'an answer to a token');
+    ok(!$s->get($shared, as('OSL'))->{headers}{'x-cache'}, 'is not kept');
+    is($s->get($shared, as('BGO'))->{json}[0]{code}, 'BGO', 'not for another client');
+    is($s->get($shared)->{body}, '[]', 'nor for nobody');
+    is($s->get($shared, as('OSL'))->{json}[0]{code}, 'OSL', 'whose answer is not for a client');
+    my $mine = $s->get($shared, as('OSL'))->{headers}{etag};
+    is($s->get($shared, as('OSL'), 'If-None-Match' => $mine)->{status}, 304, 'conditions arrive as they are');
+
+    # errors
+    is($s->get('/v1/notes?nothing=eq.1')->{headers}{'x-cache'}, 'MISS', "an error is not kept ($_)") for 1, 2;
+
+    # what has run out
+    my $short = '/v1/stations?select=code,Name&order=code';
+    is($s->get($short)->{status}, 200, 'an answer for a second');
+    deliver('stations', 'stations-5.tsv', stations(['BGO', 'Bergen by the sea', '21 m']));
+    wait_until { $s->get($short)->{json}[0]{Name} eq 'Bergen by the sea' } 'the new answer, without another word';
+    pass('is asked for again when it has run out');
+    my %seen;
+    wait_until { $seen{ $s->get($short)->{headers}{'x-cache'} }++; $seen{REVALIDATED} || $seen{STALE} || $seen{EXPIRED} } 'it to run out again';
+    $s->stop('responders');
+    is($s->get('/v1/stations?limit=77')->{status}, 503, 'no responder: 503');
+    $s->start('responders');
+    wait_until { $s->get('/v1/stations?limit=77')->{status} == 200 } 'which is not kept either';
+    pass('back');
+}
+$s->finish(qr/statement timeout|\[crit\].*connect\(\) to unix:/);
 undef $s;
 done_testing;

@@ -50,8 +50,9 @@ serve_write_nginx() {
         for kind in client_body fastcgi proxy uwsgi scgi; do echo "    ${kind}_temp_path temp_$kind;"; done
         echo "    include oriel/oriel-http.conf;"
         echo "    access_log access.log oriel;"
+        echo "    fastcgi_cache_path cache levels=1:2 keys_zone=oriel:10m max_size=256m inactive=10m use_temp_path=off;"
         echo "    upstream oriel { server unix:$sockets/web/fcgi.sock; keepalive 16; }"
-        echo "    server { listen $address:$port; include oriel/oriel.conf; }"
+        echo "    server { set \$oriel_cache on; listen $address:$port; include oriel/oriel.conf; }"
         echo "}"
     } >"$state/nginx/nginx.conf"
 }

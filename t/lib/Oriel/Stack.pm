@@ -10,6 +10,7 @@ package Oriel::Stack;
 #   my $s = Oriel::Stack->new(start => [], upstream => [...]); $s->start('nginx');   # sockets of responders that the test starts
 #   my $s = Oriel::Stack->new(settings => { responder => { maxRows => 5 } });
 #   my $s = Oriel::Stack->new(tcp => 1);                    # nginx listens at $s->{tcp} too, as 127.0.0.1:PORT
+#   my $s = Oriel::Stack->new(cache => 1);                  # nginx caches
 #   $s->sql('SELECT 1', 'oriel_ds'); $s->oriel('status'); $s->get('/v1/products'); $s->drop_file('acme', 'a.csv', $text);
 #   $s->finish; done_testing;
 
@@ -130,6 +131,7 @@ sub start_nginx {
     my $upstream = join ' ', map { "server unix:$_;" } @{ $self->{upstream} // [$self->{fcgi}] };
     my $temp = join ' ', map { "${_}_temp_path $_;" } qw(client_body fastcgi proxy uwsgi scgi);
     my $tcp = $self->{tcp} ? "listen $self->{tcp};" : '';
+    my $cache = $self->{cache} ? 'on' : 'off';    # off unless a test is about it: most look at what they have just changed
     write_file("$n/nginx.conf", <<"END");
 daemon off; $user worker_processes 1; pid nginx.pid; error_log stderr info;
 events { worker_connections 512; }
@@ -137,8 +139,9 @@ http {
     $temp
     include oriel/oriel-http.conf;
     access_log access.log oriel;
+    fastcgi_cache_path cache levels=1:2 keys_zone=oriel:1m use_temp_path=off;
     upstream oriel { $upstream keepalive 16; }
-    server { listen unix:$self->{http}; $tcp include oriel/oriel.conf; }
+    server { set \$oriel_cache $cache; listen unix:$self->{http}; $tcp include oriel/oriel.conf; }
 }
 END
     unlink $self->{http};
