@@ -191,7 +191,10 @@ static void answer_error(struct answer *a, const struct plan *p, const struct ap
         put_challenge(a, e);
     put_member(&a->body, "{\"code\":", e->code);
     put_member(&a->body, ",\"message\":", e->message);
-    put_member(&a->body, ",\"details\":", e->details);
+    if (e->details_are_json)
+        buf_printf(&a->body, ",\"details\":%s", e->details);
+    else
+        put_member(&a->body, ",\"details\":", e->details);
     put_member(&a->body, ",\"hint\":", e->hint);
     buf_putc(&a->body, '}');
     finish(a, p);
@@ -237,8 +240,8 @@ void answer_failure(struct answer *a, const struct plan *p, const PGresult *r)
     }
     const struct sqlstate_rule *rule = sqlstate_find(code);
     const char *message = rule->pass ? PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY) : NULL;
-    struct api_error e = {rule->status, rule->code ? rule->code : code, message ? message : rule->message, NULL,
-                          rule->hint};
+    struct api_error e = {
+        rule->status, rule->code ? rule->code : code, message ? message : rule->message, NULL, rule->hint, false};
     answer_error(a, p, &e, NULL);
 }
 
@@ -261,7 +264,7 @@ static void answer_not_one(struct answer *a, const struct plan *p, long long row
 {
     char details[64];
     snprintf(details, sizeof details, "The result contains %lld rows", rows);
-    struct api_error e = {406, "PGRST116", "Cannot coerce the result to a single JSON object", details, NULL};
+    struct api_error e = {406, "PGRST116", "Cannot coerce the result to a single JSON object", details, NULL, false};
     if (p->key_path) {
         e.status = 404;
         e.message = "No row has this key";
@@ -275,7 +278,7 @@ static void answer_past_the_end(struct answer *a, const struct plan *p, const st
     snprintf(details, sizeof details, "An offset of %lld was requested, but there are only %lld rows.", p->offset,
              page->total);
     snprintf(total, sizeof total, "*/%lld", page->total);
-    struct api_error e = {416, "PGRST103", "Requested range not satisfiable", details, NULL};
+    struct api_error e = {416, "PGRST103", "Requested range not satisfiable", details, NULL, false};
     answer_error(a, p, &e, total);
 }
 

@@ -29,6 +29,7 @@ struct request {
 struct api_error {
     int status;
     const char *code, *message, *details, *hint;
+    bool details_are_json; /* written as they are */
 };
 
 /* A contract as this responder serves it now. */

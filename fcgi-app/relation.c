@@ -230,22 +230,30 @@ static const char *join(struct arena *a, const char *const *list)
     return text;
 }
 
-/* "many-to-one: products(vendor_id) to vendors(id)" */
-static const char *describe(struct arena *a, const struct contract *origin, const struct relation *r)
+/* One that a request may have meant, as PostgREST describes it. */
+static void put_choice(struct buf *b, struct arena *a, const struct contract *origin, const struct relation *r,
+                       const char *hint)
 {
     const struct contract_foreign_key *key = r->key;
-    const struct contract *target = r->target->contract, *junction;
-    if (r->junction) {
-        junction = r->junction->contract;
-        return arena_printf(a, "many-to-many: %s(%s) to %s(%s) over %s(%s) and %s(%s)", origin->entity,
-                            join(a, key->target_columns), target->entity, join(a, r->far->target_columns),
-                            junction->entity, join(a, key->columns), junction->entity, join(a, r->far->columns));
-    }
-    if (r->reverse)
-        return arena_printf(a, "%s: %s(%s) to %s(%s)", r->to_many ? "one-to-many" : "one-to-one", origin->entity,
-                            join(a, key->target_columns), target->entity, join(a, key->columns));
-    return arena_printf(a, "many-to-one: %s(%s) to %s(%s)", origin->entity, join(a, key->columns), target->entity,
-                        join(a, key->target_columns));
+    const struct contract *target = r->target->contract;
+    const char *cardinality = r->junction   ? "many-to-many"
+                              : !r->reverse ? "many-to-one"
+                              : r->to_many  ? "one-to-many"
+                                            : "one-to-one";
+    const char *relationship =
+        r->junction  ? arena_printf(a, "%s using %s(%s) and %s(%s)", r->junction->contract->entity,
+                                    r->junction->contract->entity, join(a, key->columns), r->junction->contract->entity,
+                                    join(a, r->far->columns))
+        : r->reverse ? arena_printf(a, "%s using %s(%s) and %s(%s)", hint, origin->entity, join(a, key->target_columns),
+                                    target->entity, join(a, key->columns))
+                     : arena_printf(a, "%s using %s(%s) and %s(%s)", hint, origin->entity, join(a, key->columns),
+                                    target->entity, join(a, key->target_columns));
+    const char *embedding = arena_printf(a, "%s with %s", origin->entity, target->entity);
+    buf_printf(b, "%s{\"cardinality\":\"%s\",\"embedding\":", b->len > 1 ? "," : "", cardinality);
+    buf_json_string(b, embedding, strlen(embedding));
+    buf_puts(b, ",\"relationship\":");
+    buf_json_string(b, relationship, strlen(relationship));
+    buf_putc(b, '}');
 }
 
 /* What tells this one from the others, behind "!". */
@@ -262,23 +270,29 @@ static const char *hint_of(const struct relation *r, const struct candidate *lis
 
 static int fail_ambiguous(struct search *s, const struct candidate *list)
 {
-    const char *name = plan_error_text(s->a, s->words->name, false), *choices = NULL, *details = NULL;
+    const char *name = plan_error_text(s->a, s->words->name, false), *choices = NULL;
+    struct buf details;
+    buf_init(&details, SIZE_MAX / 2);
+    buf_putc(&details, '[');
     for (const struct candidate *c = list; c; c = c->next) {
         const struct relation *r = &c->relation;
-        const char *choice = arena_printf(s->a, "'%s!%s'", r->target->contract->entity, hint_of(r, list));
-        const char *detail = arena_printf(s->a, "%s: %s", choice, describe(s->a, s->origin, r));
+        const char *hint = hint_of(r, list);
+        const char *choice = arena_printf(s->a, "'%s!%s'", r->target->contract->entity, hint);
+        put_choice(&details, s->a, s->origin, r, hint);
         choices = choices ? arena_printf(s->a, "%s, %s", choices, choice) : choice;
-        details = details ? arena_printf(s->a, "%s; %s", details, detail) : detail;
     }
-    return plan_fail(
-        s->error, "PGRST201",
-        arena_printf(s->a, "Could not embed because more than one relationship was found for '%s' and '%s'",
-                     s->origin->entity, name),
-        details,
-        arena_printf(s->a,
-                     "Try changing '%s' to one of the following: %s. Find the desired relationship in the 'details' "
-                     "key.",
-                     name, choices));
+    buf_putc(&details, ']');
+    plan_fail(s->error, "PGRST201",
+              arena_printf(s->a, "Could not embed because more than one relationship was found for '%s' and '%s'",
+                           s->origin->entity, name),
+              arena_strdup(s->a, buf_str(&details)),
+              arena_printf(s->a,
+                           "Try changing '%s' to one of the following: %s. Find the desired relationship in the "
+                           "'details' key.",
+                           name, choices));
+    s->error->details_are_json = true;
+    buf_release(&details);
+    return -1;
 }
 
 int relation_find(struct relation *found, struct arena *a, const struct api *api, const struct contract *origin,

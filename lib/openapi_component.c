@@ -189,7 +189,9 @@ void openapi_shared_components(struct json_writer *w)
 static void put_property(struct json_writer *w, const char *name, const char *description, bool nullable)
 {
     json_open_object(w, name);
-    if (nullable)
+    if (strcmp(name, "details") == 0)
+        json_strings(w, "type", (const char *const[]){"string", "array", "null", NULL});
+    else if (nullable)
         json_strings(w, "type", (const char *const[]){"string", "null", NULL});
     else
         json_string(w, "type", "string");
@@ -207,7 +209,7 @@ static void put_error_schema(struct json_writer *w)
     put_property(w, "code", "PGRST and a number as PostgREST has it, ORIEL and a number, or Postgres' SQLSTATE.",
                  false);
     put_property(w, "message", "What is wrong.", false);
-    put_property(w, "details", "Where, or more about it.", true);
+    put_property(w, "details", "Where, or more about it; a list of relationships with PGRST201.", true);
     put_property(w, "hint", "What to do instead.", true);
     json_close_object(w);
     json_close_object(w);

@@ -186,7 +186,7 @@ same('inside of an embed', 'select=id,batches(lot,quantity.sum())&id=lte.3&order
 
 # --- what is refused ---
 for (
-    ['select=id,vendors(name)',                 '300 PGRST201', qr/'vendors!seller': many-to-one: products\(seller_id\) to vendors\(id\); 'vendors!maker_id'/],
+    ['select=id,vendors(name)',                 '300 PGRST201', qr/"details":\[\{"cardinality":"many-to-one","embedding":"products with vendors","relationship":"seller using products\(seller_id\) and vendors\(id\)"\},/],
     ['select=id,vendrs(name)',                  '400 PGRST200', qr/Perhaps you meant 'vendors' instead of 'vendrs'/],
     ['select=id,vendors!nobody(name)',          '400 PGRST200', qr/using the hint 'nobody'/],
     ['select=id,batches(id)&order=batches(id)', '400 PGRST118', qr/'products' and 'batches' do not form/],

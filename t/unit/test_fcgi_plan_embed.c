@@ -227,12 +227,14 @@ static const struct {
     const char *query, *code, *text; /* text: in message, details or hint */
 } refusals[] = {
     {"select=vendors(*)", "PGRST201",
-     "'vendors!vendor': many-to-one: items(vendor_id) to vendors(id); 'vendors!maker_id': many-to-one: "
-     "items(maker_id) to vendors(id)"},
+     "[{\"cardinality\":\"many-to-one\",\"embedding\":\"items with vendors\",\"relationship\":\"vendor using "
+     "items(vendor_id) and vendors(id)\"},{\"cardinality\":\"many-to-one\",\"embedding\":\"items with "
+     "vendors\",\"relationship\":\"maker_id using items(maker_id) and vendors(id)\"}]"},
     {"select=vendors(*)", "PGRST201",
      "Try changing 'vendors' to one of the following: 'vendors!vendor', 'vendors!maker_id'."},
     {"select=items!pairs(*)", "PGRST201",
-     "'items!second': many-to-many: items(id) to items(id) over pairs(one) and pairs(other); 'items!first'"},
+     "{\"cardinality\":\"many-to-many\",\"embedding\":\"items with items\",\"relationship\":\"pairs using "
+     "pairs(one) and pairs(other)\"}"},
     {"select=vendor!nothing(*)", "PGRST200", "using the hint 'nothing'"},
     {"select=vendr(*)", "PGRST200", "Perhaps you meant 'vendor' instead of 'vendr'."},
     {"select=absent(*)", "PGRST200", NULL},
