@@ -118,6 +118,28 @@ subtest 'mistakes in the folder of changes' => sub {
     is($code, 2, 'a misspelt file');
     like($err, qr/did you mean expand\.sql\?/, 'with the name that was meant');
     forget('0004-x');
+    write_file("$changes/0004-x/fill.sql", '');
+    ($code, undef, $err) = $s->oriel('change', 'expand');
+    is($code, 2, 'a missing file');
+    like($err, qr{cannot read \S+/0004-x/expand\.sql: No such file or directory}, 'is named');
+    forget('0004-x');
+    change('0004-fill', "ALTER TABLE dp.thing ADD COLUMN share numeric;\n");
+    my $fill = "$changes/0004-fill/fill.sql";
+    is(($s->oriel('change', 'expand'))[0], 0, 'a change with a fill');
+    $s->sql('INSERT INTO dp.thing (id, amount) VALUES (1, 5), (2, 0), (3, 7)');
+    for (['no key', "UPDATE dp.thing SET share = 1 / amount WHERE id BETWEEN :lo AND :hi;\n", qr{0004-fill/fill\.sql:1: the first line must name the key}],
+        ['no range', "-- key: dp.thing.id\nUPDATE dp.thing SET share = 1 / amount;\n", qr{0004-fill/fill\.sql: the statement must use :lo and :hi}],
+        ['SQL that fails half-way', "-- key: dp.thing.id\nUPDATE dp.thing SET share = 1 / amount WHERE id BETWEEN :lo AND :hi;\n", qr{0004-fill/fill\.sql: division by zero \(SQLSTATE 22012\)}]) {
+        write_file($fill, $_->[1]);
+        ($code, undef, $err) = $s->oriel('change', 'fill', '0004-fill');
+        is($code, 1, "a fill with $_->[0]");
+        like($err, $_->[2], 'is told');
+    }
+    is($s->sql('SELECT count(share) FROM dp.thing'), 0, 'and has changed nothing');
+    write_file($fill, "-- key: dp.thing.id\nUPDATE dp.thing SET share = 1 / nullif(amount, 0) WHERE id BETWEEN :lo AND :hi;\n");
+    like(($s->oriel('change', 'fill', '0004-fill'))[1], qr/^filled 0004-fill: 3 rows/, 'mended, it goes on');
+    $s->sql("DELETE FROM dp.thing; ALTER TABLE dp.thing DROP COLUMN share; DELETE FROM oriel.change_step WHERE change = '0004-fill'; DELETE FROM oriel.change_fill");
+    forget('0004-fill');
     mkdir "$changes/next";
     ($code, undef, $err) = $s->oriel('change', 'expand');
     like("$code $err", qr/^2 .*0001-what-it-does/, 'a folder with another name');
