@@ -231,6 +231,14 @@ void answer_plan(struct answer *a, const struct plan *p)
     finish(a, p);
 }
 
+void answer_text(struct answer *a, const char *media_type)
+{
+    start_head(a, 200);
+    put_header(a, "Content-Type", media_type);
+    put_header(a, "Cache-Control", "no-store");
+    finish(a, NULL);
+}
+
 void answer_failure(struct answer *a, const struct plan *p, const PGresult *r)
 {
     const char *code = PQresultErrorField(r, PG_DIAG_SQLSTATE);

@@ -53,6 +53,8 @@ void answer_stream(struct answer *a, const struct rows *w, const PGresult *estim
 /* The version of p's data says that the client holds the answer: makes the one that says so. False where it does not.
  */
 bool answer_unchanged(struct answer *a, const struct plan *p);
+/* The body, which is there already, is a text for programs of this house. */
+void answer_text(struct answer *a, const char *media_type);
 /* r is the error that p's statement met. */
 void answer_failure(struct answer *a, const struct plan *p, const PGresult *r);
 /* p: what is known of the request; NULL when no plan was made. */

@@ -52,7 +52,7 @@ struct connection *connection_open(struct connections *all, int fd)
         list_add(all, c, CONNECTION_UNUSED);
     }
     web_open(c->web, fd);
-    c->kept = c->last = false;
+    c->last = false;
     c->events = EPOLLIN | EPOLLRDHUP;
     connection_become(all, c, CONNECTION_FRESH);
     struct epoll_event e = {.events = c->events, .data.ptr = c};

@@ -21,7 +21,6 @@ struct exchange;
 struct connection {
     struct web *web;
     enum connection_state state;
-    bool kept;                        /* it had a request before this one */
     bool last;                        /* close it after the answer */
     struct exchange *exchange;        /* of a BUSY one */
     int64_t moved_at;                 /* when the web server last took something; clock_ms() */

@@ -104,6 +104,21 @@ bool database_tried(const struct database *d)
     return d->tried;
 }
 
+bool database_is_ready(const struct database *d)
+{
+    return d->state == DATABASE_READY;
+}
+
+bool database_runs(const struct database *d, const struct task *t)
+{
+    return d->pipeline.head == t;
+}
+
+int64_t database_runs_since(const struct database *d)
+{
+    return d->pipeline.head ? d->pipeline.head_since : INT64_MAX;
+}
+
 /* Watches the connection's socket; libpq may have closed the last one and opened another, perhaps of the same number.
  */
 static void watch(struct database *d, uint32_t events)

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "fcgi-app/board.h"
 #include "fcgi-app/clock.h"
 #include "fcgi-app/responder.h"
 #include "lib/log.h"
@@ -33,6 +34,7 @@ enum stop {
 struct child {
     pid_t pid;
     int place;
+    struct board_seat *seat;
     unsigned generation; /* of the configuration that it runs with */
     int ready_fd;        /* a byte comes when it is ready; -1 after that */
     bool leaving;        /* it was told to drain */
@@ -48,6 +50,7 @@ struct place {
 
 struct master {
     struct service *service;
+    struct board *board;
     const char *path;
     int responders;
     pid_t pid;
@@ -85,7 +88,7 @@ static void set_signals(void)
 
 /* --- children --- */
 
-static _Noreturn void be_responder(struct master *m, int ready_fd)
+static _Noreturn void be_responder(struct master *m, struct board_seat *seat, int ready_fd)
 {
     /* the kernel sends it when the master is gone; it may be gone already */
     prctl(PR_SET_PDEATHSIG, SIGTERM);
@@ -98,8 +101,9 @@ static _Noreturn void be_responder(struct master *m, int ready_fd)
         free(c);
     }
     free(m->places);
-    int code = responder_run(m->service, ready_fd);
+    int code = responder_run(m->service, m->board, seat, ready_fd);
     service_free(m->service);
+    board_free(m->board);
     exit(code);
 }
 
@@ -113,20 +117,23 @@ static void start_child(struct master *m, int place)
 {
     int ready[2] = {-1, -1};
     int64_t now = clock_ms();
-    pid_t pid = pipe2(ready, O_CLOEXEC | O_NONBLOCK) < 0 ? -1 : fork();
+    struct board_seat *seat = board_take_seat(m->board);
+    pid_t pid = !seat || pipe2(ready, O_CLOEXEC | O_NONBLOCK) < 0 ? -1 : fork();
     if (pid == 0) {
         close(ready[0]);
-        be_responder(m, ready[1]);
+        be_responder(m, seat, ready[1]);
     }
     close(ready[1]);
     if (pid < 0) {
         log_errno("cannot start a responder");
         close(ready[0]);
+        if (seat)
+            board_leave_seat(seat);
         put_off(&m->places[place], now);
         return;
     }
     struct child *c = mem_alloc(sizeof *c);
-    *c = (struct child){pid, place, m->generation, ready[0], false, now, 0, m->children};
+    *c = (struct child){pid, place, seat, m->generation, ready[0], false, now, 0, m->children};
     m->children = c;
 }
 
@@ -155,8 +162,11 @@ static void bury(struct master *m, struct child *c, int status)
     log_end(c, status);
     if (now - c->started >= STEADY_AFTER)
         p->pause = FIRST_PAUSE;
-    if (!c->leaving)
+    if (!c->leaving) {
         put_off(p, now);
+        board_count(m->board, BOARD_RESTARTED);
+    }
+    board_leave_seat(c->seat);
     if (c->ready_fd >= 0)
         close(c->ready_fd);
     free(c);
@@ -266,6 +276,7 @@ static void reload(struct master *m)
     service_free(m->service);
     m->service = s;
     m->generation++;
+    board_add_contracts(m->board, &s->lock);
     widen_places(m);
     for (int i = 0; i < m->n_places; i++)
         m->places[i] = (struct place){.pause = FIRST_PAUSE};
@@ -354,6 +365,12 @@ static void loop(struct master *m)
 int master_run(struct service *service, const char *path, int responders)
 {
     struct master m = {.service = service, .path = path, .responders = responders, .pid = getpid()};
+    m.board = board_new();
+    if (!m.board) {
+        service_free(service);
+        return EXIT_FAILED;
+    }
+    board_add_contracts(m.board, &service->lock);
     set_signals();
     raise_descriptor_limit(&service->options);
     widen_places(&m);
@@ -361,6 +378,7 @@ int master_run(struct service *service, const char *path, int responders)
     if (flags < 0 || fcntl(STDIN_FILENO, F_SETFL, flags | O_NONBLOCK) < 0) {
         log_errno("cannot make the listening socket non-blocking");
         service_free(m.service);
+        board_free(m.board);
         free(m.places);
         return EXIT_FAILED;
     }
@@ -368,6 +386,7 @@ int master_run(struct service *service, const char *path, int responders)
     loop(&m);
     log_info("stopped");
     service_free(m.service);
+    board_free(m.board);
     free(m.places);
     return EXIT_OK;
 }

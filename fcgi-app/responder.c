@@ -13,6 +13,8 @@
 
 enum {
     EVENTS_PER_WAIT = 64,
+    SHED_AFTER = 50,   /* ms for which a statement runs before the requests behind it had better go elsewhere */
+    SHED_LOOK = 50,    /* ms between looks at the others, while this one takes nothing */
     MOST_WAITING = 256 /* connections without a request under way; beyond it the oldest goes */
 };
 
@@ -28,6 +30,7 @@ struct responder {
     int epoll, ready_fd;
     enum stop stop;
     int64_t stop_at; /* when draining ends */
+    bool shed;       /* it takes nothing: others do, until the statement that runs is done */
     struct listener listener;
     struct server server;
 };
@@ -88,12 +91,18 @@ static void tell_ready(struct responder *r)
  * be called again. */
 static int64_t listen_when_due(struct responder *r)
 {
-    if (r->stop || !database_tried(r->server.database))
+    if (r->stop || r->shed || !database_tried(r->server.database))
         return INT64_MAX;
     int64_t due = listener_turn(&r->listener);
     if (r->ready_fd >= 0)
         tell_ready(r);
     return due;
+}
+
+static void tell_open(struct responder *r)
+{
+    bool open = !r->stop && !r->shed && r->ready_fd < 0 && database_is_ready(r->server.database);
+    board_tell(r->server.seat, BOARD_OPEN, open);
 }
 
 /* Closes what is kept for a next request, but for those that are on their way. */
@@ -114,12 +123,57 @@ static void close_idle(struct responder *r)
 static void start_draining(struct responder *r)
 {
     r->stop = STOP_DRAIN;
+    tell_open(r);
     r->stop_at = clock_ms() + r->service->options.drain_timeout_ms;
     r->server.closing = true;
     listener_off(&r->listener);
     while (accept_one(r))
         ;
     close_idle(r);
+}
+
+static void set_shed(struct responder *r, bool shed)
+{
+    r->shed = r->server.closing = shed;
+    tell_open(r);
+}
+
+/*
+ * A statement that runs long holds up all that come behind it. So, while it does, this responder takes nothing, closes
+ * what it keeps and hands back what waits, and the others take it all; but never the last that is open. Two that close
+ * at the same moment each see that nobody is left, and open again.
+ */
+static void start_shedding(struct responder *r)
+{
+    struct server *s = &r->server;
+    if (!board_others_open(s->board, s->seat))
+        return;
+    set_shed(r, true);
+    if (!board_others_open(s->board, s->seat)) {
+        set_shed(r, false);
+        return;
+    }
+    board_count(s->board, BOARD_SHED);
+    listener_off(&r->listener);
+    server_hand_back(s);
+}
+
+/* Returns when it must be called again. */
+static int64_t shed_when_due(struct responder *r)
+{
+    struct server *s = &r->server;
+    int64_t since = database_runs_since(s->database), now = clock_ms();
+    if (r->stop)
+        return INT64_MAX;
+    bool is_long = since != INT64_MAX && now - since >= SHED_AFTER;
+    if (r->shed && (!is_long || !board_others_open(s->board, s->seat)))
+        set_shed(r, false);
+    else if (!r->shed && is_long)
+        start_shedding(r);
+    tell_open(r);
+    if (is_long)
+        return now + SHED_LOOK;
+    return since == INT64_MAX ? INT64_MAX : since + SHED_AFTER;
 }
 
 static bool finished(const struct responder *r)
@@ -162,6 +216,7 @@ static int loop(struct responder *r)
     sigemptyset(&open);
     for (;;) {
         int64_t due = earlier(server_turn(&r->server), database_turn(r->server.database));
+        due = earlier(due, shed_when_due(r)); /* after the database, whose statement may have changed */
         due = earlier(due, listen_when_due(r));
         if (r->stop)
             due = earlier(due, r->stop_at);
@@ -179,7 +234,7 @@ static int loop(struct responder *r)
     }
 }
 
-int responder_run(const struct service *service, int ready_fd)
+int responder_run(const struct service *service, struct board *board, struct board_seat *seat, int ready_fd)
 {
     struct responder r = {.service = service, .ready_fd = ready_fd};
     set_signals();
@@ -192,7 +247,7 @@ int responder_run(const struct service *service, int ready_fd)
         return EXIT_FAILED;
     listener_init(&r.listener, r.epoll, &r.listener);
     srandom((unsigned)getpid());
-    server_init(&r.server, service, r.epoll, &r.server);
+    server_init(&r.server, service, board, seat, r.epoll, &r.server);
     int code = loop(&r);
     server_release(&r.server);
     close(r.epoll);

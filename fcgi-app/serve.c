@@ -74,7 +74,6 @@ static void finish(struct server *s, struct connection *c)
         connection_close(&s->connections, c);
         return;
     }
-    c->kept = true;
     connection_watch(&s->connections, c, EPOLLIN);
     connection_become(&s->connections, c, CONNECTION_IDLE);
 }
@@ -94,9 +93,12 @@ static void finish_when_sent(struct server *s, struct connection *c)
 }
 
 /* database_us: how long the database had the request; -1 when it never had it. */
-static void send_answer(struct server *s, struct connection *c, struct answer *a, int64_t begun_us, int64_t database_us)
+static void send_answer(struct server *s, struct connection *c, struct answer *a, const struct plan *p,
+                        int64_t begun_us, int64_t database_us)
 {
-    answer_timing(a, database_us, clock_us() - begun_us);
+    int64_t total_us = clock_us() - begun_us;
+    board_count_answer(s->board, p->contract, a->status, total_us);
+    answer_timing(a, database_us, total_us);
     web_put(c->web, &a->head, &a->body, true);
     finish_when_sent(s, c);
 }
@@ -113,6 +115,8 @@ static void abandon(struct server *s, struct exchange *e)
 
 static void lose(struct server *s, struct connection *c)
 {
+    if (c->exchange && c->exchange->task.flows)
+        board_count(s->board, BOARD_BROKEN_OFF);
     if (c->exchange)
         abandon(s, c->exchange);
     connection_close(&s->connections, c);
@@ -133,6 +137,8 @@ static void begin_flow(struct server *s, struct exchange *e)
     e->task.flows = true;
     answer_stream(a, &s->result.rows, e->task.estimate);
     answer_timing(a, now - e->asked_us, now - e->begun_us);
+    board_count_answer(s->board, e->plan.contract, a->status, now - e->begun_us);
+    board_count(s->board, BOARD_STREAMED);
     web_put(e->connection->web, &a->head, e->plan.head ? &nothing : &a->body, e->plan.head);
     answer_begin(a);
 }
@@ -207,6 +213,7 @@ static void end_flow(struct server *s, struct exchange *e, const PGresult *r)
 {
     struct connection *c = e->connection;
     struct buf *body = &s->result.answer.body;
+    const char *message = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY); /* NULL where r is */
     bool whole = r && PQresultStatus(r) == PGRES_TUPLES_OK && !body->failed;
     if (whole) {
         rows_end(&s->result.rows, body);
@@ -216,8 +223,9 @@ static void end_flow(struct server *s, struct exchange *e, const PGresult *r)
     }
     log_warn("the answer to %s broke off after %lld rows: %s", where(e), s->result.rows.n,
              body->failed ? "a row is too large"
-             : r          ? PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY)
+             : message    ? message
                           : "the connection to Postgres was lost");
+    board_count(s->board, BOARD_BROKEN_OFF);
     connection_close(&s->connections, c);
 }
 
@@ -233,7 +241,7 @@ static void end_gathered(struct server *s, struct exchange *e, const PGresult *r
         answer_failure(a, &e->plan, r);
         log_failure(e, r, a->status);
     }
-    send_answer(s, e->connection, a, e->begun_us, database_us);
+    send_answer(s, e->connection, a, &e->plan, e->begun_us, database_us);
 }
 
 static void task_done(struct task *t, const PGresult *r)
@@ -354,8 +362,26 @@ static int ask_database(struct server *s, struct exchange *e)
             return 0;
         trouble = TROUBLE_NO_DATABASE;
     }
+    if (trouble == TROUBLE_BUSY)
+        board_count(s->board, BOARD_REFUSED);
     answer_trouble(&s->answer, p, trouble);
     return -1;
+}
+
+/* Only the web server's configuration can say this: what a client sends comes under names that begin with HTTP_. */
+static bool asks_for_metrics(const struct connection *c)
+{
+    for (char *const *p = web_parameters(c->web); *p; p++)
+        if (strcmp(*p, "ORIEL_METRICS=on") == 0)
+            return true;
+    return false;
+}
+
+static void answer_metrics(struct server *s)
+{
+    answer_begin(&s->answer);
+    board_print(s->board, &s->answer.body);
+    answer_text(&s->answer, "text/plain; version=0.0.4; charset=utf-8");
 }
 
 /* 0 when it is at Postgres; -1 when s->answer is its answer already. */
@@ -374,6 +400,11 @@ static int begin_exchange(struct server *s, struct connection *c, struct exchang
         answer_trouble(&s->answer, &e->plan, TROUBLE_URL_TOO_LONG);
         return -1;
     }
+    if (asks_for_metrics(c)) {
+        e->plan = (struct plan){0};
+        answer_metrics(s);
+        return -1;
+    }
     plan_make(&e->plan, &e->arena, &s->catalog.api, &request);
     if (e->plan.kind == PLAN_ROWS)
         return ask_database(s, e);
@@ -390,9 +421,8 @@ static void serve(struct server *s, struct connection *c)
         queue_add(s, e);
         return;
     }
-    int64_t begun_us = e->begun_us;
+    send_answer(s, c, &s->answer, &e->plan, e->begun_us, -1);
     exchange_recycle(s, e);
-    send_answer(s, c, &s->answer, begun_us, -1);
 }
 
 /* --- events --- */
@@ -452,9 +482,51 @@ void server_event(struct server *s, struct connection *c, uint32_t events)
     }
 }
 
-int64_t server_turn(struct server *s)
+void server_hand_back(struct server *s)
 {
-    int64_t now = clock_ms();
+    static const enum connection_state waiting[] = {CONNECTION_FRESH, CONNECTION_IDLE};
+    for (size_t i = 0; i < ARRAY_SIZE(waiting); i++)
+        while (s->connections.oldest[waiting[i]])
+            connection_close(&s->connections, s->connections.oldest[waiting[i]]);
+    for (struct exchange *e = s->oldest; e; e = e->newer) {
+        struct connection *c = e->connection;
+        if (!c || database_runs(s->database, &e->task))
+            continue;
+        board_count(s->board, BOARD_HANDED);
+        lose(s, c);
+    }
+}
+
+/* Whoever waits behind others for as long as a statement may run is told to come again. Returns when the next one is.
+ */
+static int64_t refuse_late(struct server *s, int64_t now_us)
+{
+    int64_t most_us = s->service->options.statement_timeout_ms * 1000;
+    for (struct exchange *e = s->oldest; most_us && e; e = e->newer) {
+        struct connection *c = e->connection;
+        if (!c || database_runs(s->database, &e->task))
+            continue;
+        if (now_us < e->asked_us + most_us)
+            return (e->asked_us + most_us) / 1000 + 1;
+        board_count(s->board, BOARD_REFUSED);
+        answer_trouble(&s->answer, &e->plan, TROUBLE_BUSY);
+        abandon(s, e);
+        send_answer(s, c, &s->answer, &e->plan, e->begun_us, -1);
+    }
+    return INT64_MAX;
+}
+
+static void tell_board(const struct server *s)
+{
+    const struct exchange *e = s->result.exchange;
+    board_tell(s->seat, BOARD_CONNECTED, database_is_ready(s->database));
+    board_tell(s->seat, BOARD_IN_FLIGHT, s->n_exchanges);
+    board_tell(s->seat, BOARD_STREAMING, e && e->connection && e->task.flows);
+}
+
+/* Gives up answers that the web server does not take. Returns when the next may be one. */
+static int64_t give_up_still(struct server *s, int64_t now)
+{
     struct connection *sending = s->connections.oldest[CONNECTION_SENDING], *c = NULL;
     if (s->result.exchange && s->result.exchange->task.flows)
         c = s->result.exchange->connection;
@@ -473,9 +545,17 @@ int64_t server_turn(struct server *s)
     return due < flow_due ? due : flow_due;
 }
 
-void server_init(struct server *s, const struct service *service, int epoll, void *database_tag)
+int64_t server_turn(struct server *s)
 {
-    *s = (struct server){.service = service};
+    int64_t due = give_up_still(s, clock_ms()), late = refuse_late(s, clock_us());
+    tell_board(s);
+    return due < late ? due : late;
+}
+
+void server_init(struct server *s, const struct service *service, struct board *board, struct board_seat *seat,
+                 int epoll, void *database_tag)
+{
+    *s = (struct server){.service = service, .board = board, .seat = seat};
     connections_init(&s->connections, epoll);
     answer_init(&s->answer, LARGEST_BODY, service->options.retry_after);
     answer_init(&s->result.answer, LARGEST_BODY, service->options.retry_after);

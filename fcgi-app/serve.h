@@ -10,6 +10,7 @@
 #define ORIEL_SERVE_H
 
 #include "fcgi-app/answer.h"
+#include "fcgi-app/board.h"
 #include "fcgi-app/catalog.h"
 #include "fcgi-app/connection.h"
 #include "fcgi-app/data_version.h"
@@ -36,6 +37,8 @@ struct server {
     struct connections connections;
     struct catalog catalog;
     struct database *database;
+    struct board *board;
+    struct board_seat *seat;
     bool closing; /* no connection is kept */
 
     struct answer answer; /* of what needs no rows */
@@ -50,11 +53,15 @@ struct server {
 };
 
 /* epoll: the set that the database's socket is watched in, too, with data.ptr tag. */
-void server_init(struct server *s, const struct service *service, int epoll, void *database_tag);
+void server_init(struct server *s, const struct service *service, struct board *board, struct board_seat *seat,
+                 int epoll, void *database_tag);
 void server_release(struct server *s);
 
 /* Something has happened on c. */
 void server_event(struct server *s, struct connection *c, uint32_t events);
+/* Gives the requests that wait behind the running one back to the web server, which asks another responder: so it does
+ * when a connection fails that it had kept. Those on new connections stay. */
+void server_hand_back(struct server *s);
 /* To be called before each wait. Gives up what does not get on. Returns when it must be called again; clock_ms(). */
 int64_t server_turn(struct server *s);
 

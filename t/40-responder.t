@@ -276,6 +276,8 @@ sub raw { return IO::Socket::UNIX->new(Peer => $s->{fcgi}) // die "$s->{fcgi}: $
     for my $case (@cases) {
         my ($name, $socket, $bytes, $start, $end) = @$case;
         my ($out, $ended) = exchange($socket, $bytes);
+        # closed without a word: its responder was held up, and nginx would ask another one
+        for (1 .. 3) { ($out, $ended) = exchange(raw(), $bytes) if $start && $out eq '' }
         is($ended, $end, "$name: the connection is $end");
         $start ? like($out, qr/^$start/, "$name: $start") : is($out, '', "$name: no answer");
         unlike($out, qr/Status:.*Status:|66/s, "$name: nothing but one answer");

@@ -1,0 +1,100 @@
+# What the responders count: by contract, version and status, over all of them, over HUP and over a death; and who may see it.
+use strict;
+use warnings;
+use IO::Socket::UNIX;
+use Oriel::Stack;
+use Oriel::Test;
+use Test::More;
+
+my $s = Oriel::Stack->new(domain => { 'sql/changes/0001-items/expand.sql' => <<'END' }, start => [qw(responders nginx)]);
+CREATE TABLE dp.item (id integer PRIMARY KEY, name text);
+INSERT INTO dp.item SELECT i, 'item ' || i FROM generate_series(1, 10) i;
+CREATE VIEW api.v_items_v1 AS SELECT i.id, i.name FROM dp.item i;
+COMMENT ON VIEW api.v_items_v1 IS E'Items.\n@primaryKey id';
+CREATE VIEW api.v_items_v2 AS SELECT i.id, i.name FROM dp.item i;
+COMMENT ON VIEW api.v_items_v2 IS E'Items.\n@primaryKey id';
+CREATE VIEW api.v_unused_v1 AS SELECT i.id FROM dp.item i;
+COMMENT ON VIEW api.v_unused_v1 IS E'Nobody asks for it.\n@primaryKey id';
+GRANT SELECT ON api.v_items_v1, api.v_items_v2, api.v_unused_v1 TO oriel_ds;
+END
+my $master = $s->pid('responders');
+
+# Every sample by its name and labels; dies where a line is neither comment nor sample.
+sub metrics {
+    my $r = $s->get('/metrics');
+    die "/metrics: $r->{status}\n" if $r->{status} != 200;
+    my %value;
+    for (split /\n/, $r->{body}) {
+        next if /^# (?:HELP \w+ \S.*|TYPE \w+ (?:counter|gauge|histogram))$/;
+        /^(\w+(?:\{(?:\w+="(?:[^"\\]|\\.)*",?)+\})?) (-?[0-9.e+-]+)$/ or die "no sample: $_\n";
+        die "$1 is told twice\n" if exists $value{$1};
+        $value{$1} = $2;
+    }
+    return \%value;
+}
+
+sub requests { my ($entity, $version, $status) = @_; return metrics()->{qq(oriel_requests_total{contract="$entity",version="$version",status="$status"})} // 0 }
+
+wait_until { (eval { metrics()->{oriel_responders_open} } // 0) == 2 } 'both responders to be open';
+is($s->get('/metrics')->{headers}{'content-type'}, 'text/plain; version=0.0.4; charset=utf-8', 'the form that Prometheus reads');
+is(requests('unused', 1, 200), 0, 'a contract that nobody asked for');
+ok(exists metrics()->{'oriel_requests_total{contract="unused",version="1",status="200"}'}, 'shows by its zero');
+
+$s->get('/v1/items/1') for 1 .. 5;
+$s->get('/v1/items/99') for 1 .. 3;
+$s->get('/v2/items?id=eq.x');
+$s->get('/v2/items', 'If-None-Match' => '*') for 1 .. 2;
+$s->get('/v1/nothing');
+is(requests(items => 1, 200), 5, 'answers with rows');
+is(requests(items => 1, 404), 3, 'by their status');
+is(requests(items => 2, 400), 1, 'another version has its own');
+is(requests(items => 2, 304), 2, 'also of what is not sent again');
+is(requests('', '', 404), 1, 'what names no contract is counted, too');
+{
+    my $m    = metrics();
+    my $name = 'oriel_request_seconds';
+    my $of   = 'contract="items",version="1"';
+    is($m->{"${name}_count{$of}"}, 8, 'the histogram has all of them');
+    is($m->{qq(${name}_bucket{$of,le="+Inf"})}, 8, 'in its last bucket');
+    my @buckets = map { $m->{$_} } sort { ($a =~ /le="([^"]+)/)[0] <=> ($b =~ /le="([^"]+)/)[0] } grep { /_bucket\{\Q$of\E/ && !/Inf/ } keys %$m;
+    is("@buckets", join(' ', sort { $a <=> $b } @buckets), 'which never fall');
+    cmp_ok($m->{"${name}_sum{$of}"}, '>', 0, 'and the time they took');
+    is($m->{oriel_responders}, 2, 'two responders');
+    is($m->{oriel_responders_connected}, 2, 'both connected');
+}
+
+# over a reload, and over the death of those that counted
+kill 'HUP', $master;
+my %before = map { $_ => 1 } split ' ', read_file("/proc/$master/task/$master/children");
+wait_until { my @now = split ' ', read_file("/proc/$master/task/$master/children"); @now == 2 && !grep { $before{$_} } @now } 'the responders to be replaced';
+is(requests(items => 1, 200), 5, 'a reload forgets nothing');
+is(metrics()->{oriel_responder_deaths_total}, 0, 'and is no death');
+kill 'KILL', split ' ', read_file("/proc/$master/task/$master/children");
+wait_until { (eval { metrics()->{oriel_responders_open} } // 0) == 2 } 'others in their place';
+is(requests(items => 1, 200), 5, 'nor does a death');
+is(metrics()->{oriel_responder_deaths_total}, 2, 'which is counted');
+
+# --- who may see it ---
+is($s->get('/metrics', 'ORIEL-METRICS' => 'on')->{status}, 200, 'this machine may');
+for my $path ('/metrics/', '/v1/metrics', '/%6detrics/x') {
+    my $r = $s->get($path, 'Oriel-Metrics' => 'on', 'ORIEL_METRICS' => 'on');
+    unlike($r->{body}, qr/oriel_requests_total/, "$path does not lead there, whatever a client sends");
+}
+{
+    my $get = sub {
+        my %get    = (REQUEST_METHOD => 'GET', REQUEST_URI => '/metrics', @_);
+        my $list   = join '', map { pack('NN', map { length($_) | 0x80000000 } $_, $get{$_}) . $_ . $get{$_} } sort keys %get;
+        my $record = sub { pack('CCnnCC', 1, $_[0], 1, length $_[1], 0, 0) . $_[1] };
+        my $socket = IO::Socket::UNIX->new(Peer => $s->{fcgi}) // die "$s->{fcgi}: $!";
+        syswrite $socket, $record->(1, pack 'nCx5', 1, 0) . $record->(4, $list) . $record->(4, '') . $record->(5, '');
+        my $all = '';
+        1 while sysread $socket, $all, 65536, length $all;
+        return $all;
+    };
+    unlike($get->(HTTP_ORIEL_METRICS => 'on'), qr/oriel_requests_total/, 'a responder does not take a header for permission');
+    like($get->(ORIEL_METRICS => 'on'), qr/oriel_requests_total/, 'but its web server\'s word');
+    my $conf = read_file('conf/nginx/oriel.conf');
+    like($conf, qr/location = \/metrics \{\s+allow 127\.0\.0\.1;\s+allow ::1;\s+allow unix:;\s+deny  all;/, 'which is given to this machine alone');
+}
+$s->finish(qr/ended by signal 9|prematurely closed|Connection reset|Connection refused|access forbidden/);
+done_testing;
