@@ -155,6 +155,8 @@ static void start_shedding(struct responder *r)
     }
     board_count(s->board, BOARD_SHED);
     listener_off(&r->listener);
+    while (accept_one(r)) /* what the kernel woke this process for, it wakes no other for */
+        ;
     server_hand_back(s);
 }
 

@@ -128,7 +128,7 @@ sub start_nginx {
     mkdir $n;
     symlink Cwd::getcwd() . '/conf/nginx', "$n/oriel";
     my $user = $> == 0 ? 'user root;' : '';
-    my $upstream = join ' ', map { ("server unix:$_ max_fails=0;") x 2 } @{ $self->{upstream} // [$self->{fcgi}] };
+    my $upstream = join ' ', map { ("server unix:$_ max_fails=0;") x 3 } @{ $self->{upstream} // [$self->{fcgi}] };
     my $temp = join ' ', map { "${_}_temp_path $_;" } qw(client_body fastcgi proxy uwsgi scgi);
     my $tcp = $self->{tcp} ? "listen $self->{tcp};" : '';
     my $cache = $self->{cache} ? 'on' : 'off';    # off unless a test is about it: most look at what they have just changed
