@@ -383,21 +383,30 @@ static void take_result(struct pipeline *p, PGresult *r)
         take_part(t, r);
 }
 
-void pipeline_receive(struct pipeline *p)
+/* Takes what was read already. */
+static void take_results(struct pipeline *p)
 {
     enum { MOST_SILENCE = 3 }; /* NULL ends the results of each command; more in a row would mean that nothing comes */
-    if (p->paused)
-        return;
-    p->unread = false;
-    if (!PQconsumeInput(p->conn))
-        p->broken = true; /* but what came before is good */
-    p->heard_at = clock_ms();
     for (int silence = 0; p->head && silence < MOST_SILENCE && !p->paused && !PQisBusy(p->conn); arm(p)) {
         PGresult *r = PQgetResult(p->conn);
         silence = r ? 0 : silence + 1;
         if (r)
             take_result(p, r);
     }
+}
+
+void pipeline_receive(struct pipeline *p)
+{
+    /* what a pause left comes first: libpq keeps it, and would keep more at each pause if more was read before */
+    if (p->unread)
+        take_results(p);
+    if (p->paused)
+        return;
+    p->unread = false;
+    if (!PQconsumeInput(p->conn))
+        p->broken = true; /* but what came before is good */
+    p->heard_at = clock_ms();
+    take_results(p);
     if (PQstatus(p->conn) == CONNECTION_BAD)
         p->broken = true;
 }
