@@ -128,8 +128,9 @@ const struct command command_pull = {
     .name = "pull",
     .arguments = "SOURCE",
     .summary = "everything that a source has, now",
-    .details = "Where a worker leads, it makes the pull beside its other work, at once, also for a source that waits after\n"
-               "a failure; where none does, it is made here. Ends when it is over and says what came of it; exit code 1,\n"
-               "with the reason, when it failed.\n",
+    .details =
+        "Where a worker leads, it makes the pull beside its other work, at once, also for a source that waits after\n"
+        "a failure; where none does, it is made here. Ends when it is over and says what came of it; exit code 1,\n"
+        "with the reason, when it failed.\n",
     .run = run,
 };

@@ -1,5 +1,7 @@
 #include "worker/feed.h"
 
+#include <poll.h>
+
 #include "lib/log.h"
 
 enum { TELL_EVERY_MS = 5000, FIRST_PAUSE_MS = 1000, LONGEST_PAUSE_MS = 300000 };
@@ -215,6 +217,8 @@ static enum feed_result end_pull(struct feed *f, struct session *s)
     f->failures = 0;
     *f->told = 0;
     f->look_at_ms = now_ms() + f->source->schedule.every_ms;
+    f->pull.fd = f->source->kind->idle_fd ? f->source->kind->idle_fd(&f->pull) : -1;
+    f->pull.events = POLLIN;
     if (f->waiting && set_state(f, s, "ready", NULL) == FEED_RETRY)
         return FEED_RETRY;
     if (!f->source->kind->pulled && f->answered >= f->asked_before)

@@ -20,6 +20,7 @@ struct source {
     size_t n_entities;
     const char *folder;  /* where files are dropped */
     const char *pattern; /* fnmatch(3): the names of the files that are meant */
+    const char *done;    /* where a file is moved when it is loaded; NULL: it stays */
     struct format format;
     bool complete;                        /* a delivery contains everything: what is missing from it is gone, */
     double most_gone_percent;             /* unless that is more of the source's rows than this */

@@ -263,3 +263,22 @@ struct drop_file *drop_next(struct drop *d, const char *first)
             return f;
     return NULL;
 }
+
+void drop_renamed(struct drop *d, const char *name)
+{
+    struct drop_file *f = find(d, name);
+    if (f)
+        f->seen_ms = -d->source->settle_ms - 1;
+}
+
+void drop_move_done(const struct drop *d, const struct drop_file *f)
+{
+    struct arena a;
+    arena_init(&a);
+    const char *to = arena_printf(&a, "%s/%s", d->source->done, f->name);
+    if ((mkdir(d->source->done, 0777) < 0 && errno != EEXIST) ||
+        (renameat2(AT_FDCWD, f->path, AT_FDCWD, to, RENAME_NOREPLACE) < 0 &&
+         (errno != EEXIST || rename(f->path, arena_printf(&a, "%s.%.12s", to, f->sha256)) < 0)))
+        log_errno("source %s: cannot move %s to %s; it stays", d->source->name, f->path, d->source->done);
+    arena_release(&a);
+}

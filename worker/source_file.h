@@ -46,6 +46,12 @@ int drop_scan(struct drop *d) must_check;
  */
 struct drop_file *drop_next(struct drop *d, const char *first);
 
+/* The file of that name, if there is one, was renamed to it as it is now, so it is complete. */
+void drop_renamed(struct drop *d, const char *name);
+/* Moves a file that is done with into the folder `done` of its source. Where one of that name is there, its sum is put
+ * behind the name. Told when it cannot be; then it stays. */
+void drop_move_done(const struct drop *d, const struct drop_file *f);
+
 /*
  * Opens a client's file for reading and fills in st. Never waits: neither for a writer of a FIFO nor for a lease to be
  * given back (EAGAIN: try again later), and follows no symlink. -1 and errno, ELOOP for all that is no regular file.
