@@ -145,6 +145,25 @@ subtest 'a part' => sub {
     is($s->sql("SELECT count(*) FROM dp.product WHERE client = 'acme' AND name <> upper(name)"), 0, 'since a time');
 };
 
+subtest 'rejects that are tried again' => sub {
+    edit('acme-vendor', sub { s/("from": "\/vendor\/country".*?)"pattern": "\[A-Z\]\{2\}" \}, "onError": "null"/$1"pattern": "[A-Z]{2}" }/ });
+    unlink $s->domain_path('entities') . '/acme-vendor.test.json';
+    reload();
+    $s->drop_file('acme', 'bad.ndjson', qq({"id":"P-3000","name":"Bad","category":"TOOLS","modified":"2026-01-01T00:00:00Z","vendor":{"id":"V-77","name":"Bad","country":"Freedonia"}}\n));
+    wait_until { $s->sql("SELECT count(*) FROM oriel.delivery WHERE name = 'bad.ndjson' AND finished_at IS NOT NULL") } 'the delivery';
+    is($s->sql(q{SELECT concat_ws(' ', reason, action) FROM raw.reject WHERE entity = 'acme-vendor' AND value = 'Freedonia'}), 'pattern reject', 'one is rejected');
+    is($s->sql(q{SELECT key FROM raw.parked WHERE target = 'vendor' AND key = 'V-77'}), 'V-77', 'and another waits for it');
+    edit('acme-vendor', sub { s/"pattern": "\[A-Z\]\{2\}"/"pattern": "[A-Z]+"/ });
+    reload();
+    my ($code, $out, $err) = $s->oriel('rejects', 'retry', '--reason', 'pattern', '--source', 'acme');
+    is($code, 0, 'retry') or diag $err;
+    is($s->sql(q{SELECT country FROM dp.vendor WHERE external_id = 'V-77'}), 'FREEDONIA', 'takes it');
+    is($s->sql(q{SELECT count(*) FROM raw.reject WHERE entity = 'acme-vendor' AND reason = 'pattern'}), 0, 'it is no reject any more');
+    is($s->sql(q{SELECT v.external_id FROM dp.product p JOIN dp.vendor v ON v.id = p.vendor_id WHERE p.external_id = 'P-3000'}), 'V-77', 'and what waited for it is there');
+    is($s->sql(q{SELECT count(*) FROM raw.batch b JOIN raw.batch_entity e ON e.batch = b.id WHERE inserted + updated + unchanged + rejected + parked <> n_records}), 0, 'the sums hold');
+    like(($s->oriel('rejects', 'retry', '--reason', 'too_long', '--source', 'globex'))[1], qr/^Nothing was rejected/, 'where there is nothing, it says so');
+};
+
 subtest 'killed' => sub {
     edit('acme-product', sub { s/"trim", "upper"\]/"trim", "lower"]/ });
     reload();

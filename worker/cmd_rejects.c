@@ -1,10 +1,12 @@
 /*
  * oriel rejects [--source S] [--entity E] [--reason R] [--json]: what could not be taken, summed up with an example
- * each. oriel rejects show BATCH LINE [--json]: one record as it came, and all that was said of it.
+ * each. oriel rejects show BATCH LINE [--json]: one record as it came, and all that was said of it. oriel rejects
+ * retry: they are cleaned anew.
  */
 #include "lib/log.h"
 #include "lib/text.h"
 #include "worker/command.h"
+#include "worker/replay.h"
 #include "worker/table.h"
 
 enum { LARGEST_OUTPUT = 64 << 20 };
@@ -125,8 +127,44 @@ static int show(PGconn *c, const char *const at[2], bool json)
     return code;
 }
 
-enum { ACTION_SHOW };
+/* ---- retry ---- */
+
+static const char files_sql[] = "SELECT DISTINCT r.entity FROM raw.reject r JOIN raw.batch b ON b.id = r.batch\n"
+                                "WHERE ($1::text IS NULL OR b.source = $1) AND ($2::text IS NULL OR r.entity = $2)\n"
+                                "  AND ($3::text IS NULL OR r.reason = $3) ORDER BY 1";
+
+/* The entity files that rejected something, but those that are gone from the configuration. NULL-terminated, in a. */
+static const char *const *list_files(struct arena *a, const PGresult *r, const struct entity_set *set)
+{
+    const char **files = arena_array(a, (size_t)PQntuples(r) + 1, sizeof *files);
+    size_t n = 0;
+    for (int row = 0; row < PQntuples(r); row++)
+        if (entity_find(set, PQgetvalue(r, row, 0)))
+            files[n++] = arena_strdup(a, PQgetvalue(r, row, 0));
+    return files;
+}
+
+/* The batches that hold such rejects are replayed: what is taken today goes in, and its rejects go. */
+static int retry(struct command_context *context, PGconn *c, const char *const filters[3])
+{
+    struct replay_scope scope = {.rejects = true, .source = filters[0], .reason = filters[2]};
+    PGresult *r = pg_query(c, "finding what was rejected", files_sql, 3, filters);
+    struct domain *d = r ? domain_load(context->config, context->database) : NULL;
+    int code = !r ? EXIT_FAILED : !d ? EXIT_USAGE : EXIT_OK;
+    const char *const *files = d ? list_files(&context->arena, r, &d->entities) : NULL;
+    if (files && !*files)
+        printf("Nothing was rejected that could be tried again.\n");
+    else if (files)
+        code = replay_run(d, files, &scope, false, false);
+    PQclear(r);
+    domain_free(d);
+    return code;
+}
+
+enum { ACTION_RETRY, ACTION_SHOW };
 static const struct command_action actions[] = {
+    [ACTION_RETRY] = {"retry", "",
+                      "clean them anew, after an entity file was mended: what is taken now is no reject any more"},
     [ACTION_SHOW] = {"show", "BATCH LINE", "one record as it came, and all that was said of it"},
     {NULL, NULL, NULL},
 };
@@ -154,13 +192,16 @@ static int run(struct command_context *context, int argc, char **argv)
     (void)argc;
     const char *const filters[3] = {context->options[OPTION_SOURCE], context->options[OPTION_ENTITY],
                                     context->options[OPTION_REASON]};
-    bool json = context->options[OPTION_JSON], is_show = context->action == ACTION_SHOW;
+    bool json = context->options[OPTION_JSON];
+    bool is_show = context->action == ACTION_SHOW;
     if (is_show && check_numbers(argv) != EXIT_OK)
         return EXIT_USAGE;
     PGconn *c = command_connect(context);
     if (!c)
         return EXIT_FAILED;
-    int code = is_show ? show(c, (const char *const[]){argv[0], argv[1]}, json) : list(c, filters, json);
+    int code = context->action == ACTION_RETRY ? retry(context, c, filters)
+               : is_show                       ? show(c, (const char *const[]){argv[0], argv[1]}, json)
+                                               : list(c, filters, json);
     PQfinish(c);
     return code;
 }

@@ -73,7 +73,7 @@ static int make_tables(struct replay *r)
                 return -1;
             }
         replay_table_make(&r->tables[r->n_tables++], &r->arena, set, i, r->chosen, &r->live.merge.relations[i],
-                          r->scope.since || r->scope.batch);
+                          r->scope.since || r->scope.batch || r->scope.rejects);
     }
     return 0;
 }

@@ -21,6 +21,8 @@
 struct replay_scope {
     const char *since; /* a time; only what comes from batches received since then is applied. NULL: whenever */
     const char *batch; /* only from this batch. NULL: all */
+    bool rejects;      /* only from batches with rejects, of this source and for this reason. NULL: any */
+    const char *source, *reason;
 };
 
 struct replay {

@@ -81,7 +81,7 @@ static long long ask(struct replay *r, const char *doing, const char *sql, int n
 
 static const char *scope_condition(const struct replay *r)
 {
-    return r->scope.since || r->scope.batch ? " AND s.batch IN (SELECT id FROM replay.scope)" : "";
+    return r->scope.since || r->scope.batch || r->scope.rejects ? " AND s.batch IN (SELECT id FROM replay.scope)" : "";
 }
 
 /* ---- limits ---- */
@@ -115,18 +115,30 @@ int replay_check_limits(struct replay *r)
 
 /* ---- comparing ---- */
 
+/* before and behind: of the value, as a literal. Nothing where it is NULL. */
+static void put_condition(struct buf *sql, struct session *s, const char *before, const char *behind, const char *value)
+{
+    char *literal = value ? PQescapeLiteral(s->c, value, strlen(value)) : NULL;
+    if (literal)
+        buf_printf(sql, "%s%s%s", before, literal, behind);
+    PQfreemem(literal);
+}
+
 static int make_scope(struct replay *r)
 {
     struct session *s = &r->live.session;
-    if (!r->scope.since && !r->scope.batch)
+    if (!r->scope.since && !r->scope.batch && !r->scope.rejects)
         return 0;
     struct buf sql;
     buf_init(&sql, 4096);
     buf_puts(&sql, scope_sql);
-    char *since = r->scope.since ? PQescapeLiteral(s->c, r->scope.since, strlen(r->scope.since)) : NULL;
-    if (since)
-        buf_printf(&sql, " AND b.received_at >= %s::pg_catalog.timestamptz", since);
-    PQfreemem(since);
+    put_condition(&sql, s, " AND b.received_at >= ", "::pg_catalog.timestamptz", r->scope.since);
+    put_condition(&sql, s, " AND b.source = ", "", r->scope.source);
+    if (r->scope.rejects) {
+        buf_puts(&sql, " AND EXISTS (SELECT FROM raw.reject r WHERE r.batch = b.id");
+        put_condition(&sql, s, " AND r.reason = ", "", r->scope.reason);
+        buf_putc(&sql, ')');
+    }
     if (r->scope.batch)
         buf_printf(&sql, " AND b.id = %s", r->scope.batch); /* a whole number: the command has looked */
     int result = script(r, doing_compare, buf_str(&sql));
