@@ -108,10 +108,11 @@ sub cpu_seconds { # of a process, and with `children` of those that it has waite
     return ($stat[11] + $stat[12] + ($children ? $stat[13] + $stat[14] : 0)) / POSIX::sysconf(POSIX::_SC_CLK_TCK());
 }
 
-sub written { # bytes to the disk
+sub written { # bytes for the disk, without those of files that were cut off again before they went there
     my ($pid) = @_;
     open my $f, '<', "/proc/$pid/io" or return 0;
-    return (map { /^write_bytes: (\d+)/ } <$f>)[0] // 0;
+    my %io = map { /^(\w+): (\d+)/ } <$f>;
+    return ($io{write_bytes} // 0) - ($io{cancelled_write_bytes} // 0);
 }
 
 sub usage {
