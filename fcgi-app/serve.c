@@ -307,10 +307,9 @@ static void go_on_with_version(struct server *s, struct exchange *e)
     }
     if (!unchanged)
         answer_trouble(&s->answer, &e->plan, TROUBLE_NO_DATABASE);
-    int64_t begun_us = e->begun_us, asked_us = e->asked_us;
-    exchange_recycle(s, e);
     if (c)
-        send_answer(s, c, &s->answer, begun_us, clock_us() - asked_us);
+        send_answer(s, c, &s->answer, &e->plan, e->begun_us, clock_us() - e->asked_us);
+    exchange_recycle(s, e);
 }
 
 static void version_done(struct task *t, const PGresult *r)
