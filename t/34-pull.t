@@ -10,7 +10,7 @@ use Test::More;
 my $json = JSON::PP->new->canonical;
 my $s = Oriel::Stack->new(start => [], domain => {
     'sql/changes/0001-things/expand.sql' => 'CREATE TABLE dp.thing (client text NOT NULL, external_id text NOT NULL, name text NOT NULL,
-        raw_batch bigint NOT NULL, raw_line integer NOT NULL, PRIMARY KEY (client, external_id))',
+        gone_at timestamptz, raw_batch bigint NOT NULL, raw_line integer NOT NULL, PRIMARY KEY (client, external_id))',
     'entities/thing.json' => $json->encode({ entity => 'thing', table => 'dp.thing', primaryKey => [qw(client external_id)], fields => [
         map { { name => $_->[0], from => $_->[1], type => 'string', constraints => { required => \1 } } } ['external_id', '/id'], ['name', '/name']] }),
 });
@@ -126,6 +126,25 @@ subtest 'times of day' => sub {
         is(asked('/daily') - $before, $due, $what);
         $s->stop('worker');
     }
+};
+
+subtest 'a complete pull of several pages' => sub {
+    my $pages = q{ my $p = $query->{p}; return { body => JSON::PP->new->canonical->encode([map { { id => "c$_", name => 'x' } } @{ { 1 => [1, 2], 2 => [SECOND] }->{$p} || [] }]) } };
+    my $there = sub { $s->sql(q{SELECT coalesce(string_agg(external_id, ' ' ORDER BY external_id), '') FROM dp.thing WHERE client = 'whole' AND gone_at IS NULL}) };
+    source('whole', every => '1d', complete => \1, maxGonePercent => 100, paging => { by => 'page', parameter => 'p' });
+    for (['3, 4', 'c1 c2 c3 c4'], ['3', 'c1 c2 c3']) {
+        my ($second, $all) = @$_;
+        $web->answer($pages =~ s/SECOND/$second/r);
+        my ($code, undef, $err) = $s->oriel('pull', 'whole');
+        is($code, 0, 'a pull') or diag $err;
+        is($there->(), $all, 'what no page of it has is gone');
+    }
+    $web->answer(q{ return { body => '[]' } });
+    is(($s->oriel('pull', 'whole'))[0], 0, 'a pull that brings nothing');
+    is($there->(), '', 'means that nothing is there');
+    source('whole', every => '1d', complete => \1, paging => { by => 'offset', parameter => 'p', keep => \1 });
+    like(($s->oriel('check'))[2], qr/paging\.keep: a pull that goes on where the last one ended is not complete/, 'a pull of what is new is not complete');
+    unlink $s->domain_path('sources') . '/whole.json';
 };
 
 subtest 'one that hangs does not hold up the others' => sub {

@@ -84,10 +84,10 @@ static const char *entities_json(struct batch *b)
     return s;
 }
 
-/* A pull that brought nothing moves the position and leaves no other trace. */
+/* A pull that brought nothing moves the position and leaves no other trace; unless that nothing is all there is. */
 static bool is_empty_pull(const struct batch *b)
 {
-    return b->delivery->pull && !b->delivery->id && !b->intake->n;
+    return b->delivery->pull && !b->delivery->id && !b->intake->n && !b->delivery->source->complete;
 }
 
 static int store_delivery(struct batch *b, struct session *s)

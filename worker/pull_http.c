@@ -79,6 +79,9 @@ static void load(struct source *s, struct arena *a, const struct cfg *root, cons
     load_url(h, a, root);
     format_load(&s->format, root);
     paging_load(&h->paging, root);
+    if (h->paging.keep && s->complete)
+        cfg_error(cfg_get(cfg_get(root, "paging"), "keep"),
+                  "a pull that goes on where the last one ended is not complete");
     load_auth(h, root);
     if (h->paging.field && s->format.kind != FORMAT_JSON)
         cfg_error(cfg_get(root, "paging"), "\"field\" is found in pages of the format json only; this one is another");

@@ -139,6 +139,8 @@ static void load(struct source *s, struct arena *a, const struct cfg *root, cons
     g->key = cfg_need_string(root, "key");
     g->watermark = cfg_string(root, "watermark", NULL);
     g->overlap = cfg_string(root, "overlap", "");
+    if (g->watermark && s->complete)
+        cfg_error(cfg_get(root, "watermark"), "a pull by a watermark is not complete: leave out one of the two");
     if (*g->overlap && !g->watermark)
         cfg_error(cfg_get(root, "overlap"), "means nothing without \"watermark\"");
     g->statement_timeout_ms = cfg_duration_ms(root, "statementTimeout", "5min");
@@ -498,6 +500,8 @@ static enum pull_result take_rows(struct pull *p, struct querying *q, struct del
     const struct postgres_settings *g = p->source->settings;
     finish_sum(q);
     bool more = q->rows == p->source->batch_records, known = is_known_run(q);
+    if (p->source->complete && (more || q->stored)) /* what is passed by would look as if it were gone */
+        known = false;
     if (known && more) {
         drop_run(q);
         move_behind(q);
