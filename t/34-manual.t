@@ -1,5 +1,6 @@
-# The manual pages: in order by themselves, and installed with the rest. That they say what the code does is held by the
-# unit tests test_worker_manual and test_fcgi_manual.
+# The manual pages: in order by themselves, true to the code, and installed with the rest. Commands, options and keys that the
+# programs have in tables are compared by the unit tests test_worker_manual and test_fcgi_manual, which this runs too, so that
+# one test tells all that is wrong with a page.
 use strict;
 use warnings;
 use Oriel::Test;
@@ -17,6 +18,26 @@ for my $page (@pages) {
         my $other = s/ /./r;
         ok((grep { m{/\Q$other\E$} } @pages), "$name refers to $other, which is there");
     }
+}
+
+for my $side (qw(worker fcgi)) {
+    my ($code, $out) = run_command(build_folder() . "/t/unit/test_${side}_manual");
+    is(join('', map { "$_\n" } ($code ? "exit code $code" : ()), $out =~ /^not ok \d+ - (.*)/mg), '', "the pages of $side/ have what its tables have");
+}
+
+# Lists that only one file of the code knows: the words of the pattern there against the items of the page's section.
+for (
+    ['worker/man/oriel-source.5', 'PAGING', 'worker/paging.c', qr/\bkeys\[\] = \{(.*?)\}/s],
+    ['worker/man/oriel-source.5', 'SECRETS', 'worker/secret.c', qr/\*keys\[8\] = \{(.*?)\}/s],
+    ['fcgi-app/man/oriel-fcgi.8', 'TOKENS', 'fcgi-app/token_key.c', qr/\bkeys\[\] = \{(.*?)\}/s],
+    ['fcgi-app/man/oriel-fcgi.8', 'METRICS', 'fcgi-app/board.c', qr/("oriel_\w+")/],
+) {
+    my ($page, $section, $source, $pattern) = @$_;
+    my ($text) = read_file($page) =~ /^\.Sh $section\n(.*?)^\.Sh /ms or die "$page has no section $section";
+    my %said  = map { $_ => 1 } map { split / , / } $text =~ /^\.It Cm (.*)/mg;
+    my %known = map { $_ => 1 } map { /"(\w+)"/g } read_file($source) =~ /$pattern/g;
+    cmp_ok(scalar keys %known, '>=', 2, "$source has a list");
+    is_deeply([sort keys %said], [sort keys %known], "$section of $page is that of $source");
 }
 
 # What make install puts where, in the variant that is tested; -o all: nothing is built again, whatever flags it was built with.

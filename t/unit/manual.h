@@ -18,6 +18,8 @@ static void add(struct words *w, const char *word)
 {
     if (w->n < MOST)
         w->list[w->n++] = word;
+    else
+        ok(false, "there is room for the word %s", word);
 }
 
 static void add_all(struct words *w, const char *const *list)
@@ -86,22 +88,28 @@ static struct words documented(struct arena *a, const char *page, const char *se
     return w;
 }
 
-static void compare(const struct words *manual, const struct words *code, const char *what)
+/* The words of one that the other has not, each behind a comma; "" for none. */
+static const char *difference(struct arena *a, const struct words *one, const struct words *other)
 {
-    const char *missing = NULL, *extra = NULL;
-    for (size_t i = 0; i < code->n && !missing; i++)
-        missing = holds(manual, code->list[i]) ? NULL : code->list[i];
-    for (size_t i = 0; i < manual->n && !extra; i++)
-        extra = holds(code, manual->list[i]) ? NULL : manual->list[i];
-    ok(!missing, "%s: the manual has all%s%s", what, missing ? ", but not " : "", missing ? missing : "");
-    ok(!extra, "%s: the manual has no more%s%s", what, extra ? ", but " : "", extra ? extra : "");
+    const char *found = "";
+    for (size_t i = 0; i < one->n; i++)
+        if (!holds(other, one->list[i]))
+            found = arena_printf(a, "%s, %s", found, one->list[i]);
+    return found;
+}
+
+static void compare(struct arena *a, const struct words *manual, const struct words *code, const char *what)
+{
+    const char *missing = difference(a, code, manual), *extra = difference(a, manual, code);
+    ok(!*missing, "%s: the manual has all%s%s", what, *missing ? ", but not" : "", *missing ? missing + 1 : "");
+    ok(!*extra, "%s: the manual has no more%s%s", what, *extra ? ", but" : "", *extra ? extra + 1 : "");
 }
 
 static void test_list(struct arena *a, const char *page, const char *section, const char *sub, const char *const *list)
 {
     struct words code = {0}, manual = documented(a, page, section, sub, ".It Cm");
     add_all(&code, list);
-    compare(&manual, &code, sub && *sub ? sub : section);
+    compare(a, &manual, &code, sub && *sub ? sub : section);
 }
 
 #endif

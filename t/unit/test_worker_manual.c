@@ -17,18 +17,18 @@ static void test_commands(struct arena *a)
         for (const struct command_action *o = (*c)->actions; o && o->name; o++)
             add(&actions, o->name);
         struct words said = documented(a, page, "COMMANDS", (*c)->name, ".It Fl");
-        compare(&said, &options, arena_printf(a, "options of %s", (*c)->name));
+        compare(a, &said, &options, arena_printf(a, "options of %s", (*c)->name));
         said = documented(a, page, "COMMANDS", (*c)->name, ".It Cm");
-        compare(&said, &actions, arena_printf(a, "actions of %s", (*c)->name));
+        compare(a, &said, &actions, arena_printf(a, "actions of %s", (*c)->name));
         add(&commands, (*c)->name);
     }
-    compare(&manual, &commands, "commands");
+    compare(a, &manual, &commands, "commands");
     for (const struct command_option *o = command_globals; o->name; o++) {
         add(&globals, o->name);
         add(&globals, strcmp(o->name, "version") == 0 ? "V" : arena_printf(a, "%c", *o->name));
     }
     manual = documented(a, page, "DESCRIPTION", NULL, ".It Fl");
-    compare(&manual, &globals, "options of all commands");
+    compare(a, &manual, &globals, "options of all commands");
 }
 
 static void test_entity(struct arena *a)
@@ -38,14 +38,14 @@ static void test_entity(struct arena *a)
     add(&code, "required");
     for (size_t i = 0; i < n_constraints; i++)
         add(&code, constraints[i].name);
-    compare(&manual, &code, "CONSTRAINTS");
+    compare(a, &manual, &code, "CONSTRAINTS");
     code = (struct words){0};
     for (const struct operation_kind *o = operation_kinds; o->name; o++)
         add(&code, o->name);
     for (const char *const *u = unit_names; *u; u++)
         add(&code, arena_printf(a, "unit:%s", *u));
     manual = documented(a, page, "OPERATIONS", NULL, ".It Cm");
-    compare(&manual, &code, "OPERATIONS");
+    compare(a, &manual, &code, "OPERATIONS");
     test_list(a, page, "KEYS", NULL, entity_keys);
     test_list(a, page, "LIMITS", NULL, limit_keys);
     test_list(a, page, "FIELDS", NULL, field_keys);
@@ -62,7 +62,7 @@ static void test_source(struct arena *a)
     test_list(a, page, "FORMATS", NULL, format_names);
     test_list(a, page, "DIALECT", NULL, format_dialect_keys);
     add_all(&kinds, source_kind_names);
-    compare(&manual, &kinds, "kinds");
+    compare(a, &manual, &kinds, "kinds");
     for (const struct source_kind *const *k = source_kinds; *k; k++)
         test_list(a, page, "KINDS", (*k)->name, (*k)->keys);
 }
