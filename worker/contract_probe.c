@@ -130,13 +130,24 @@ static enum contract_probe_outcome probe_unique(struct contract_probe *p, const 
                                     list, view, where, list, having));
 }
 
+/* What leads nowhere is told where references are looked at, and what cannot be read where contracts are. */
+static bool can_be_followed(const struct contract *target, const struct contract_foreign_key *fk)
+{
+    if (!target || target->problem || !target->owner_can_read)
+        return false;
+    for (size_t i = 0; fk->target_columns[i]; i++)
+        if (!contract_find_column(target, fk->target_columns[i]))
+            return false;
+    return true;
+}
+
 static enum contract_probe_outcome probe_foreign_key(struct contract_probe *p, const struct contract *k,
                                                      const char *view, const struct contract_foreign_key *fk)
 {
     struct arena *a = p->arena;
     const char *on = "";
-    if (!contract_find_view(p->set, fk->target))
-        return PROBE_HOLDS; /* told where references are looked at */
+    if (!can_be_followed(contract_find_view(p->set, fk->target), fk))
+        return PROBE_HOLDS;
     for (size_t i = 0; fk->columns[i]; i++)
         on = arena_printf(a, "%s%st.%s = o.%s", on, i ? " AND " : "", quote(a, fk->target_columns[i]),
                           quote(a, fk->columns[i]));

@@ -7,11 +7,12 @@ static const char doing_merge[] = "merging rows", doing_register[] = "registerin
 
 /* ---- preparation ---- */
 
-/* Readers take the version of an entity for that of its table; they look again when they are told. */
+/* Readers take the version of an entity for that of its table; they look again when they are told. To move to another
+ * table changes rows. */
 static const char table_sql[] =
     "WITH moved AS (\n"
-    "    UPDATE oriel.entity SET table_schema = $2, table_name = $3, data_version = data_version + 1,\n"
-    "           changed_at = pg_catalog.clock_timestamp()\n"
+    "    UPDATE oriel.entity SET table_schema = $2, table_name = $3, changed_at = pg_catalog.clock_timestamp(),\n"
+    "           data_version = data_version + CASE WHEN table_name IS NULL THEN 0 ELSE 1 END\n"
     "    WHERE name = $1 AND (table_schema, table_name) IS DISTINCT FROM ($2, $3) RETURNING name)\n"
     "SELECT pg_catalog.pg_notify('oriel_contract', '') FROM moved";
 
@@ -33,7 +34,7 @@ static int register_entity(struct session *s, const struct entity *e)
         buf_puts(&sql, "1");
     buf_puts(&sql, " WHERE NOT EXISTS (SELECT FROM oriel.entity WHERE name = $1)");
     int result = session_run(s, doing_register, buf_str(&sql), 1, &e->name);
-    if (result == 0)
+    if (result == 0 && !e->live_schema)
         result = session_run(s, doing_register, table_sql, 3, (const char *[]){e->name, e->schema, e->table});
     buf_release(&sql);
     return result;
