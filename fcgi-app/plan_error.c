@@ -25,7 +25,7 @@ static const struct {
     {"PGRST122", 400}, /* unknown preference with handling=strict */
     {"PGRST123", 400}, /* aggregates */
     {"PGRST125", 404}, /* no such path */
-    {"PGRST127", 400}, /* aggregates in a spread */
+    {"PGRST127", 400}, /* aggregates in a to-many that is spread */
     {"PGRST200", 400}, /* no such relationship */
     {"PGRST201", 300}, /* several such relationships */
     {"PGRST202", 404}, /* functions, of which there are none */

@@ -88,9 +88,22 @@ static int resolve_order(const struct resolver *r, const struct ast *level, stru
     return 0;
 }
 
+/* What a to-one spreads is as if it were the parent's own, its aggregates too. */
+static int hoist_aggregates(const struct resolver *r, struct ast *parent, struct ast_embed *e)
+{
+    if (e->relation.to_many)
+        return plan_fail(
+            r->error, "PGRST127", "An aggregate cannot be asked for inside of a to-many that is spread",
+            "Its columns are lists, of as many values as it has rows.",
+            arena_printf(r->a, "Ask for '%s' without the three dots.", plan_error_text(r->a, e->name, false)));
+    e->level.aggregated = false;
+    parent->aggregated = true;
+    return 0;
+}
+
 static int resolve_level(struct resolver *r, struct ast *level);
 
-static int resolve_embed(struct resolver *r, const struct ast *parent, struct ast_embed *e)
+static int resolve_embed(struct resolver *r, struct ast *parent, struct ast_embed *e)
 {
     struct relation_words words = {.name = e->name, .hint = e->hint};
     if (relation_find(&e->relation, r->a, r->api, parent->contract, &words, r->error) < 0 ||
@@ -101,12 +114,7 @@ static int resolve_embed(struct resolver *r, const struct ast *parent, struct as
     e->level.row = arena_printf(r->a, "t%d", ++r->n_rows);
     if (resolve_level(r, &e->level) < 0)
         return -1;
-    if (e->spread && e->level.aggregated)
-        return plan_fail(
-            r->error, "PGRST127", "An aggregate cannot be asked for inside of a spread embed",
-            "Its columns belong to rows that are grouped elsewhere.",
-            arena_printf(r->a, "Ask for '%s' without the three dots.", plan_error_text(r->a, e->name, false)));
-    return 0;
+    return e->spread && e->level.aggregated ? hoist_aggregates(r, parent, e) : 0;
 }
 
 /* Recursion is bounded by the depth of embeds that the parser allows. */

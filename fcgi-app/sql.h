@@ -67,6 +67,8 @@ struct outputs sql_outputs(struct sql *s, const struct ast *level);
 void sql_output_native(struct sql *s, const struct output *o);
 /* The text of its JSON; NULL where it is null. */
 void sql_output_json(struct sql *s, const struct output *o);
+/* It is an aggregate, perhaps one of a to-one that is spread: then it is one of the level that it is spread into. */
+bool sql_output_is_aggregate(const struct output *o);
 /* It is native, of a type that has an equality: json and xml have none. */
 bool sql_output_is_comparable(const struct output *o);
 /* A column of the result. */

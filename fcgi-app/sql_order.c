@@ -8,7 +8,7 @@ void sql_prepare_groups(struct sql *s, const struct ast *level, struct outputs *
     for (size_t i = 0; level->aggregated && i < outputs->n; i++) {
         struct output *o = &outputs->list[i];
         size_t mark = s->text.len;
-        if (o->aggregate)
+        if (sql_output_is_aggregate(o))
             continue;
         if (sql_output_is_comparable(o)) {
             sql_output_native(s, o);

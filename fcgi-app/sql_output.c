@@ -140,30 +140,46 @@ bool sql_output_is_comparable(const struct output *o)
     return is_native(o) && strcmp(native_type(o), "json") != 0 && strcmp(native_type(o), "xml") != 0;
 }
 
-void sql_output_native(struct sql *s, const struct output *o)
+bool sql_output_is_aggregate(const struct output *o)
 {
-    if (o->native) {
-        buf_puts(&s->text, o->native);
-        return;
-    }
+    return leaf_of(o) && leaf_of(o)->aggregate;
+}
+
+/* The value that a row has, through what is spread; what count() counts is the row itself. */
+static void put_value(struct sql *s, const struct output *o)
+{
     if (o->inner) {
         buf_puts(&s->text, "(SELECT ");
-        sql_output_native(s, o->inner);
+        put_value(s, o->inner);
         sql_embed_source(s, o->embed);
         buf_puts(&s->text, " LIMIT 1)");
         return;
     }
-    if (o->aggregate)
-        buf_printf(&s->text, "pg_catalog.%s(", o->aggregate->name);
     if (o->field)
         sql_field(s, o->field);
     else
-        buf_putc(&s->text, '*');
+        buf_putc(&s->text, '1');
     if (o->cast)
         buf_printf(&s->text, "::%s", o->cast->sql);
-    buf_puts(&s->text, o->aggregate ? ")" : "");
-    if (o->result_cast)
-        buf_printf(&s->text, "::%s", o->result_cast->sql);
+}
+
+void sql_output_native(struct sql *s, const struct output *o)
+{
+    const struct output *leaf = leaf_of(o);
+    if (o->native) {
+        buf_puts(&s->text, o->native);
+    } else if (!leaf->aggregate) {
+        put_value(s, o);
+    } else { /* an aggregate that is spread is one of the rows that it is spread into */
+        buf_printf(&s->text, "pg_catalog.%s(", leaf->aggregate->name);
+        if (o->field || o->inner)
+            put_value(s, o);
+        else
+            buf_putc(&s->text, '*');
+        buf_putc(&s->text, ')');
+        if (leaf->result_cast)
+            buf_printf(&s->text, "::%s", leaf->result_cast->sql);
+    }
 }
 
 /* {"key":value,…} of the level's row. A value that is null is left out when nulls are stripped. */
@@ -235,7 +251,7 @@ void sql_output_json(struct sql *s, const struct output *o)
         buf_puts(&s->text, o->json);
         return;
     }
-    if (o->embed && !o->native) {
+    if (o->embed && !o->native && !sql_output_is_aggregate(o)) {
         put_embed(s, o);
         return;
     }

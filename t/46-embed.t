@@ -179,7 +179,25 @@ same('by the columns of a to-one that is spread, and their order', 'select=...se
     $r = $client->get('/v1/products?select=count()&order=price');
     is("$r->{status} $r->{json}{code}", '400 42803', 'an order that groups do not have');
     $r = $client->get('/v1/products?select=...batches(quantity.sum())');
-    is("$r->{status} $r->{json}{code}", '400 PGRST127', 'no aggregates inside of a spread');
+    is("$r->{status} $r->{json}{code}", '400 PGRST127', 'no aggregates inside of a to-many that is spread');
+    $r = $client->get('/v1/batches?select=...product(...batches(id,...product(price.max())))');
+    is("$r->{status} $r->{json}{code}", '400 PGRST127', 'also where they came from further inside');
+}
+same('of what a to-one spreads', 'select=category_id,...seller(n:count(),rating.max(),low:rating.min()::text,rating::integer.avg())&order=category_id.nullsfirst',
+    "SELECT json_agg(x ORDER BY category_id NULLS FIRST) FROM (SELECT p.category_id, count(v) AS n, max(v.rating), min(v.rating)::text AS low, avg(v.rating::integer) $page GROUP BY 1) x");
+same('beside what it is grouped by', 'select=...seller(country,n:count(),first:name.min())&order=seller(country).desc&id=lte.60',
+    "SELECT json_agg(x) FROM (SELECT v.country, count(v) AS n, min(v.name) AS first $page WHERE p.id <= 60 GROUP BY 1 ORDER BY 1 DESC) x");
+same('of two to-ones, one behind the other', '/v1/batches?select=lot,...product(price.sum(),...seller(sellers:count(),rating.max()))&product.seller.id=lte.20&order=lot.nullsfirst',
+    "SELECT json_agg(x ORDER BY lot NULLS FIRST) FROM (SELECT b.lot, sum(p.price), count(v) AS sellers, max(v.rating) FROM dp.batch b LEFT JOIN dp.product p ON p.id = b.product_id LEFT JOIN dp.vendor v ON v.id = p.seller_id AND v.id <= 20 GROUP BY 1) x");
+same('inside of an embed that is none', 'select=id,batches(lot,...product(price.max()))&id=lte.3&order=id&batches.order=lot',
+    "SELECT json_agg(json_build_object('id', p.id, 'batches', (SELECT json_agg(json_build_object('lot', lot, 'max', n) ORDER BY lot) FROM (SELECT lot, max(q.price) AS n FROM dp.batch b JOIN dp.product q ON q.id = b.product_id WHERE b.product_id = p.id GROUP BY lot) x)) ORDER BY p.id) FROM dp.product p WHERE p.id <= 3");
+{
+    my $r = $client->get('/v1/products?select=...seller(rating.max(),data->a.count())&id=eq.50', Accept => 'application/vnd.pgrst.array+json;nulls=stripped');
+    is($r->{body}, '[{"count":0}]', 'without nulls');
+    $r = $client->get('/v1/products?select=category_id,...seller(rating.max())&order=category_id&category_id=lte.2', Accept => 'text/csv');
+    is($r->{body}, "category_id,max\r\n1,4.9\r\n2,4.8\r\n", 'as CSV');
+    $r = $client->get('/v1/products?select=category_id,...seller(rating.max())&order=category_id&limit=2', Prefer => 'count=exact');
+    is("$r->{status} $r->{headers}{'content-range'}", '206 0-1/4', 'with the total of the groups');
 }
 same('inside of an embed', 'select=id,batches(lot,quantity.sum())&id=lte.3&order=id&batches.order=lot',
     "SELECT json_agg(json_build_object('id', p.id, 'batches', (SELECT json_agg(json_build_object('lot', lot, 'sum', n) ORDER BY lot) FROM (SELECT lot, sum(quantity) AS n FROM dp.batch b WHERE b.product_id = p.id GROUP BY lot) x)) ORDER BY p.id) FROM dp.product p WHERE p.id <= 3");

@@ -259,7 +259,8 @@ static const struct {
     {"select=vendor(id)&order=vendor(id", "PGRST100", NULL},
     {"select=count()&order=name", "42803", "column \"name\" must be selected"},
     {"select=price,count()&order=vendor(name)", "PGRST108", NULL},
-    {"select=...batches(id.max())", "PGRST127", NULL},
+    {"select=...batches(id.max())", "PGRST127", "Ask for 'batches' without the three dots."},
+    {"select=...batches(id,...item(id.max()))", "PGRST127", NULL},
     {"select=vendor(id,count().sum())", "PGRST100", NULL},
 };
 
