@@ -159,8 +159,7 @@ static void check_unwritten(struct fit *f)
     for (const struct relation_column *c = f->relation->columns; c < f->relation->columns + f->relation->n_columns;
          c++) {
         const struct field *field = entity_find_field(f->entity, c->name);
-        if (c->not_null && !c->has_default && !entity_adds(f->entity, c->name) &&
-            !(field && field_is_stored(field)))
+        if (c->not_null && !c->has_default && !entity_adds(f->entity, c->name) && !(field && field_is_stored(field)))
             misfit(f, "column \"%s\" is NOT NULL without a default, and no field writes it", c->name);
     }
 }

@@ -73,8 +73,9 @@ static void test_mistakes(struct arena *a)
     }
     struct source s;
     is_int(parse(&s, a, "{\"kind\": \"ftp\", \"entities\": [\"vendor\"]}"), -1, "several mistakes");
-    ok(strstr(buf_str(&told), "kind: one of file, http, postgres was expected") && strstr(buf_str(&told), "\"client\" is missing") &&
-           strstr(buf_str(&told), "\"folder\" is missing") && strstr(buf_str(&told), "\"pattern\" is missing"),
+    ok(strstr(buf_str(&told), "kind: one of file, http, postgres was expected") &&
+           strstr(buf_str(&told), "\"client\" is missing") && strstr(buf_str(&told), "\"folder\" is missing") &&
+           strstr(buf_str(&told), "\"pattern\" is missing"),
        "are all told");
 }
 
