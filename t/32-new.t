@@ -3,6 +3,7 @@ use strict;
 use warnings;
 use utf8;
 use Encode ();
+use IO::Compress::Gzip 'gzip';
 use JSON::PP ();
 use Oriel::Stack;
 use Oriel::Test;
@@ -28,6 +29,12 @@ my $stops = "Oslo,1,2026-01-01 10:00\nOslo,2,2026-01-01 10:05\nBergen,1,2026-01-
 my %file = map { $_->[0] => write_file("$s->{folder}/in/$_->[0]", $_->[1]) }
     ['orders.ndjson', $orders], ['lots.csv', $lots], ['stops.csv', $stops];
 
+# A page of an API as it came, and a gzip with an array in it.
+sub gzipped { my ($bytes) = @_; gzip(\$bytes, \my $packed) or die 'gzip'; return $packed }
+my $ports = qq({ "count": 2,\n  "data": { "ports": [\n    { "code": "NOBGO", "depth": 11.5 },\n    { "code": "NOOSL", "depth": 9 }\n  ] } }\n);
+my $ships = gzipped('[{"imo": 9074729, "name": "Aurora"}, {"imo": 9395044, "name": "Kong \\u00d8ystein"}]');
+$file{$_->[0]} = write_file("$s->{folder}/in/$_->[0]", $_->[1]) for ['ports.json', $ports], ['ships.json.gz', $ships];
+
 sub files_now { return join ' ', sort map { s{^\Q$domain\E/}{}r } split /\n/, `find $domain -type f` }
 
 my ($code, $out, $err) = $s->oriel('new', '--client', 'acme', 'acme-order', $file{'orders.ndjson'});
@@ -46,7 +53,14 @@ like($out, qr/CSV with ";" between 5 columns .*, a header; ISO-8859-1/, 'its dia
 ($code, $out) = $s->oriel('new', 'stop', $file{'stops.csv'});
 is($code, 0, 'without a header');
 like($out, qr/, no header; .*^Key: column_1, column_2: never missing/ms, 'a key of two columns');
-is_deeply([map { s{.*/}{}r } sort glob "$domain/sql/changes/*"], [qw(0001-start 0002-acme-order 0003-lot 0004-stop)], 'changes are numbered on');
+($code, $out, $err) = $s->oriel('new', 'port', $file{'ports.json'});
+is($code, 0, 'of a JSON document') or diag $err;
+like($out, qr{JSON, an array of 2 documents at "/data/ports"; UTF-8}, 'where its records are');
+($code, $out, $err) = $s->oriel('new', 'ship', $file{'ships.json.gz'});
+is($code, 0, 'of a gzip') or diag $err;
+like($out, qr/gzip; JSON, an array of 2 documents; UTF-8/, 'what is in it');
+like(read_file("$domain/sources/ship.json"), qr/"pattern": "\*\.json\.gz"/, 'and what its files are called');
+is_deeply([map { s{.*/}{}r } sort glob "$domain/sql/changes/*"], [qw(0001-start 0002-acme-order 0003-lot 0004-stop 0005-port 0006-ship)], 'changes are numbered on');
 
 # Overwrites nothing, and leaves nothing half done.
 my $after = files_now();
@@ -63,7 +77,8 @@ for (
     ['no such file'   => qr/cannot read .*none\.csv/, 1, 'x', "$s->{folder}/in/none.csv"],
     ['an empty file'  => qr/empty\.csv: it is empty/, 1, 'x', write_file("$s->{folder}/in/empty.csv", '')],
     ['no text'        => qr/it has NUL bytes, so it is no text/, 1, 'x', write_file("$s->{folder}/in/bin", "a\0b")],
-    ['one document over many lines' => qr/not like one object a line/, 1, 'x', write_file("$s->{folder}/in/doc.json", "{\n\"a\": 1\n}\n")],
+    ['one document over many lines' => qr/without an array of objects/, 1, 'x', write_file("$s->{folder}/in/doc.json", "{\n\"a\": 1\n}\n")],
+    ['a broken gzip' => qr/its gzip is cut off/, 1, 'x', write_file("$s->{folder}/in/cut.csv.gz", substr(gzipped("a,b\n1,2\n"), 0, -4))],
     ['two forms'      => qr/are not of one form/, 1, 'x', @file{'lots.csv', 'stops.csv'}],
     ['a wrong name'   => qr/"X" cannot be a name/, 2, 'X', $file{'lots.csv'}],
     ['no such column' => qr/there is no column "weight"/, 1, '--key', 'weight', 'x', $file{'lots.csv'}],
@@ -83,12 +98,12 @@ is($code, 0, 'change expand') or diag $err;
 is($code, 0, 'contract lock') or diag $out, $err;
 ($code, $out, $err) = $s->oriel('check');
 is($code, 0, 'check') or diag $out, $err;
-like($out, qr/^ok +entity $_: 2 tests$/m, "tests of $_ came with it") for qw(acme-order lot stop);
+like($out, qr/^ok +entity $_: 2 tests$/m, "tests of $_ came with it") for qw(acme-order lot stop port ship);
 $s->start($_) for qw(worker responders nginx);
-for (['acme-order', 'orders.ndjson'], ['lot', 'lots.csv'], ['stop', 'stops.csv']) {
+for (['acme-order', 'orders.ndjson'], ['lot', 'lots.csv'], ['stop', 'stops.csv'], ['port', 'ports.json'], ['ship', 'ships.json.gz']) {
     $s->drop_file($_->[0], $_->[1], read_file($file{$_->[1]}));
 }
-$s->wait_for_deliveries(3);
+$s->wait_for_deliveries(5);
 is($s->sql("SELECT count(*) FROM raw.reject"), 0, 'nothing is rejected');
 is($s->get('/v1/orders?select=client,external_id,group_value,price,placed,paid,buyer_id,buyer_name,tags&order=external_id')->{body},
     Encode::encode('UTF-8', '[{"client":"acme","external_id":"A-1","group_value":"Tea","price":1234.50,"placed":"2026-01-31","paid":true,"buyer_id":7,"buyer_name":"Müller & Söhne","tags":["x"]},'
@@ -100,11 +115,13 @@ is($s->get('/v1/lots?select=nr,grosse,note,note_2,packed&order=nr')->{body},
     'a table, served');
 is($s->get('/v1/stops?select=column_1,column_2,column_3&column_1=eq.Bergen')->{body},
     '[{"column_1":"Bergen","column_2":1,"column_3":"2026-01-01T10:00:00+00:00"}]', 'and one without a header');
+is($s->get('/v1/ports?select=code,depth&order=code')->{body}, '[{"code":"NOBGO","depth":11.5},{"code":"NOOSL","depth":9}]', 'records inside of a document, served');
+is($s->get('/v1/ships?select=imo,name&order=imo')->{body}, Encode::encode('UTF-8', '[{"imo":9074729,"name":"Aurora"},{"imo":9395044,"name":"Kong Øystein"}]'), 'and those of a gzip');
 
 # And back.
 $s->stop($_) for qw(nginx responders worker);
-($code, $out, $err) = $s->oriel('change', 'revert', '0004-stop');
+($code, $out, $err) = $s->oriel('change', 'revert', '0006-ship');
 is($code, 0, 'the change can be reverted') or diag $err;
-is($s->sql("SELECT to_regclass('dp.stop') IS NULL"), 't', 'and its table is gone');
+is($s->sql("SELECT to_regclass('dp.ship') IS NULL"), 't', 'and its table is gone');
 $s->finish(qr/./);
 done_testing;

@@ -63,12 +63,20 @@ static int read_name(struct making *m, const char *name)
     return 0;
 }
 
+/* ".csv", ".csv.gz"; NULL where the file's name has no such end. */
+static const char *name_end(const char *path)
+{
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path, *dot = strrchr(name, '.');
+    const char *before = dot && strcmp(dot, ".gz") == 0 ? memrchr(name, '.', (size_t)(dot - name)) : NULL;
+    return before ? before : dot;
+}
+
 /* "*.csv": what the names of all files end in. */
 static const char *find_pattern(struct arena *a, char *const *files, size_t n)
 {
     const char *end = NULL;
     for (size_t i = 0; i < n; i++) {
-        const char *slash = strrchr(files[i], '/'), *dot = strrchr(slash ? slash : files[i], '.');
+        const char *dot = name_end(files[i]);
         if (!dot || strpbrk(dot, "*?[\\") || (end && strcmp(end, dot) != 0))
             return "*";
         end = dot;
@@ -348,7 +356,8 @@ const struct command command_new = {
                "what they\n"
                "were guessed by. Overwrites nothing: where one of the files is there already, none is written. Files "
                "are NDJSON,\n"
-               "CSV or TSV; with several, all of one form.\n\n"
+               "JSON (an array, or a document with one in it), CSV or TSV, each also as gzip; with several, all of one "
+               "form.\n\n"
                "Types are guessed generously, because what a contract promises can be narrowed later, but not widened: "
                "integers are\n"
                "bigint, numbers numeric, texts have no limit, and only the key is never null.\n",

@@ -101,4 +101,7 @@ void guess_key_count(const struct guess *g, const struct guess_field *fields, si
 const char *guess_name(const char *label, const char *const *taken, size_t n, struct arena *a);
 bool guess_name_is_reserved(const char *name);
 
+/* A key as a step of a JSON Pointer (RFC 6901, section 3), without the slash before it. */
+const char *guess_step(const char *key, struct arena *a);
+
 #endif

@@ -8,7 +8,7 @@
 #include "worker/json_read.h"
 #include "worker/record.h"
 
-enum { MOST_LINES = 2000, MOST_CELLS = 1000 };
+enum { MOST_LINES = 2000, MOST_CELLS = 1000, FIRST_LINES = 20 };
 
 struct bytes {
     const char *s;
@@ -235,15 +235,57 @@ static const char *find_problem(struct bytes b)
 }
 
 /* One object a line? The first lines that are broken are no proof against it. */
-static bool is_ndjson(const struct lines *l, struct arena *a)
+static bool is_ndjson(const struct lines *l, size_t most, struct arena *a)
 {
     size_t good = 0;
-    for (size_t i = 0; i < l->n && i < 20; i++) {
+    for (size_t i = 0; i < l->n && i < most; i++) {
         struct json_mistake mistake;
         good += l->list[i].s[0] == '{' && text_utf8_valid(l->list[i].s, l->list[i].n) == l->list[i].n &&
                 json_read(l->list[i].s, l->list[i].n, a, &mistake);
     }
     return good > 0;
+}
+
+static void set_json(struct guess_format *out, struct arena *a, const struct guess_json *found, const char *encoding)
+{
+    out->format.kind = FORMAT_JSON;
+    out->format.records = found->pointer && *found->pointer ? found->pointer : NULL;
+    const char *where = out->format.records ? arena_printf(a, " at \"%s\"", out->format.records) : "";
+    const char *many = found->sound ? arena_printf(a, "%zu", found->records) : "many";
+    out->evidence = arena_printf(a, "JSON, an array of %s documents%s; %s", many, where, encoding);
+}
+
+/* The first byte behind *at that is no white space; 0 at the end. */
+static char next_byte(struct bytes b, size_t *at)
+{
+    while (*at < b.n && isspace((unsigned char)b.s[*at]))
+        ++*at;
+    return *at < b.n ? b.s[(*at)++] : 0;
+}
+
+/* A line that is one object of NDJSON may be a whole document, too: that of one answer of an API, say. It is when it
+ * has an array of several objects. Of more than a sample only its beginning is known. */
+static void guess_documents(struct guess_format *out, struct arena *a, struct bytes b, const struct lines *l,
+                            bool whole, const char *encoding)
+{
+    struct guess_json found = {0};
+    size_t at = 0;
+    bool array = next_byte(b, &at) == '[', of_objects = array && next_byte(b, &at) == '{';
+    bool line_by_line = is_ndjson(l, 1, a);
+    if (whole && (l->n == 1 || !line_by_line))
+        guess_json(&found, a, out->format.encoding, b.s, b.n);
+    else if (!whole && of_objects)
+        found.pointer = "";
+    if (found.pointer && (array || !line_by_line || found.records > 1))
+        set_json(out, a, &found, encoding);
+    else if (line_by_line || (!found.sound && !of_objects && is_ndjson(l, FIRST_LINES, a)))
+        out->evidence = arena_printf(a, "NDJSON, one document a line; %s", encoding);
+    else if (found.sound)
+        out->problem = "it is one JSON document, without an array of objects that could be records";
+    else if (whole)
+        out->problem = "it looks like JSON, but it is neither one object a line (NDJSON) nor one whole document";
+    else
+        out->problem = "it looks like one JSON document, and is too long to look through for its records; take a part";
 }
 
 void guess_format(struct guess_format *out, struct arena *a, const char *bytes, size_t n, bool whole)
@@ -255,6 +297,7 @@ void guess_format(struct guess_format *out, struct arena *a, const char *bytes, 
     if (begins_with(b, "\xef\xbb\xbf", 3))
         b = (struct bytes){bytes + 3, n - 3};
     const char *encoding;
+    out->format.kind = FORMAT_NDJSON; /* unless it is another */
     out->format.encoding = guess_encoding(b, a, &encoding);
     struct lines *l = mem_alloc(sizeof *l);
     split_lines(l, b, whole);
@@ -263,11 +306,10 @@ void guess_format(struct guess_format *out, struct arena *a, const char *bytes, 
         space++;
     if (space == b.n)
         out->problem = "it is empty";
-    else if (is_ndjson(l, a)) {
-        out->format = (struct format){.kind = FORMAT_NDJSON, .encoding = out->format.encoding};
+    else if (b.s[space] == '{' || b.s[space] == '[')
+        guess_documents(out, a, b, l, whole, encoding);
+    else if (is_ndjson(l, FIRST_LINES, a))
         out->evidence = arena_printf(a, "NDJSON, one document a line; %s", encoding);
-    } else if (b.s[space] == '{' || b.s[space] == '[')
-        out->problem = "it looks like JSON, but not like one object a line (NDJSON)";
     else
         guess_csv(out, a, l, encoding);
     free(l);

@@ -13,6 +13,16 @@ struct guess_format {
         *evidence; /* for people: "CSV with \";\" between 14 columns, header; ISO-8859-1: 12 bytes are no UTF-8" */
 };
 
+/* Where in a JSON document the records are. */
+struct guess_json {
+    bool sound;          /* it is one JSON document, and nothing more */
+    const char *pointer; /* to its array of objects (RFC 6901), "" for the document itself; NULL: it has none */
+    size_t records;      /* the objects in there */
+};
+
+/* Looks through a whole document. What is found lives in a. */
+void guess_json(struct guess_json *out, struct arena *a, const char *encoding, const char *bytes, size_t n);
+
 /* Looks at n bytes; whole: there are no more, so the last line counts, too. What is found lives in a. */
 void guess_format(struct guess_format *out, struct arena *a, const char *bytes, size_t n, bool whole);
 

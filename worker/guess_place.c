@@ -205,8 +205,7 @@ static void add_value(struct guess *g, const char *from, const char *label, size
     try_forms(g, p, &v, scratch);
 }
 
-/* A key as a step of a JSON Pointer (RFC 6901, section 3). */
-static const char *step(const char *key, struct arena *a)
+const char *guess_step(const char *key, struct arena *a)
 {
     char *out = arena_alloc(a, 2 * strlen(key) + 1), *p = out;
     for (; *key; key++) {
@@ -224,7 +223,7 @@ static void add_members(struct guess *g, json_object *object, const char *at, co
 {
     json_object_object_foreach(object, key, member)
     {
-        const char *from = arena_printf(scratch, "%s/%s", at, step(key, scratch));
+        const char *from = arena_printf(scratch, "%s/%s", at, guess_step(key, scratch));
         const char *name = *label ? arena_printf(scratch, "%s %s", label, key) : key;
         if (depth && json_object_is_type(member, json_type_object) && json_object_object_length(member))
             add_members(g, member, from, name, depth - 1, scratch);

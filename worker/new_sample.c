@@ -6,6 +6,7 @@
 
 #include "lib/log.h"
 #include "worker/encoding.h"
+#include "worker/input.h"
 #include "worker/progress.h"
 #include "worker/try_report.h"
 
@@ -17,37 +18,28 @@ enum {
 
 /* ---- format ---- */
 
-/* A file's first bytes, in a. -1 after a message. */
-static int read_head(struct arena *a, const char *path, char **bytes, size_t *n, bool *whole)
+/* Puts a file's first bytes, unpacked, into in's window. -1 after a message. */
+static int read_head(struct input *in, const char *path)
 {
     struct stat st;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, &st) < 0) {
+    int got = 1;
+    if (in->fd < 0 || fstat(in->fd, &st) < 0) {
         log_errno("cannot read %s", path);
-        if (fd >= 0)
-            close(fd);
         return -1;
     }
-    *bytes = arena_alloc(a, HEAD);
-    ssize_t got = 0;
-    *n = 0;
-    while (*n < HEAD && (got = read(fd, *bytes + *n, HEAD - *n)) > 0)
-        *n += (size_t)got;
-    if (got < 0)
-        log_errno("cannot read %s", path);
-    else if (!S_ISREG(st.st_mode)) {
+    if (!S_ISREG(st.st_mode)) {
         log_error("%s is no regular file", path);
-        got = -1;
+        return -1;
     }
-    *whole = *n < HEAD;
-    close(fd);
+    while (in->end < HEAD && (got = input_more(in)) > 0)
+        ;
     return got < 0 ? -1 : 0;
 }
 
 static bool same_dialect(const struct format *x, const struct format *y)
 {
     return x->kind == y->kind && x->delimiter == y->delimiter && x->quote_char == y->quote_char &&
-           x->has_header == y->has_header;
+           x->has_header == y->has_header && strcmp(x->records ? x->records : "", y->records ? y->records : "") == 0;
 }
 
 /* Joins the format of one more file to that of those before. -1 after a message. */
@@ -70,23 +62,23 @@ int new_sample_format(struct new_sample *s)
 {
     s->evidence = arena_array(s->arena, s->n_files, sizeof *s->evidence);
     for (size_t i = 0; i < s->n_files; i++) {
-        struct arena scratch;
+        struct input in;
         struct guess_format f;
-        char *bytes;
-        size_t n;
-        bool whole;
-        arena_init(&scratch);
-        int result = read_head(&scratch, s->files[i], &bytes, &n, &whole);
+        int fd = open(s->files[i], O_RDONLY | O_CLOEXEC);
+        input_init(&in, fd, s->files[i]);
+        int result = read_head(&in, s->files[i]);
         if (result == 0) {
-            guess_format(&f, s->arena, bytes, n, whole);
-            s->evidence[i] = f.evidence;
+            guess_format(&f, s->arena, in.data, in.end, in.at_end);
+            s->evidence[i] = in.gunzip && f.evidence ? arena_printf(s->arena, "gzip; %s", f.evidence) : f.evidence;
             if (f.problem) {
                 log_error("%s: %s", s->files[i], f.problem);
                 result = -1;
             } else
                 result = join_format(s, i, &f.format);
         }
-        arena_release(&scratch);
+        input_release(&in);
+        if (fd >= 0)
+            close(fd);
         if (result < 0)
             return -1;
     }
@@ -159,7 +151,7 @@ int new_sample_read(struct new_sample *s)
         guess_init(&s->guess, s->arena, depth);
         if (read_all(s, "reading", guess_record, s) < 0)
             return -1;
-        if (!s->guess.full || !depth || s->format.kind != FORMAT_NDJSON)
+        if (!s->guess.full || !depth || s->format.kind == FORMAT_CSV)
             break; /* else keys that are data: objects are then taken whole */
     }
     guess_prune(&s->guess);

@@ -254,6 +254,20 @@ static void test_formats(struct arena *a)
          "{\"format\":\"csv\",\"encoding\":\"WINDOWS-1252\",\"dialect\":{\"delimiter\":\",\",\"quoteChar\":\"\\\"\","
          "\"commentChar\":null,\"header\":true}}",
          NULL},
+        {"[{\"a\": 1}, {\"a\": 2}]", "{\"format\":\"json\",\"encoding\":\"UTF-8\"}", NULL},
+        {" [\n{\"a\": 1},\n{\"a\": 2}\n]\n", "{\"format\":\"json\",\"encoding\":\"UTF-8\"}", NULL},
+        {"{\n\"n\": 2, \"meta\": {\"of\": [{\"x\": 1}]},\n\"data\": {\"a/b\": [\n{\"a\": 1},\n{\"a\": 2}\n]}}\n",
+         "{\"format\":\"json\",\"encoding\":\"UTF-8\",\"records\":\"/data/a~1b\"}", NULL},
+        {"{\"items\": [{\"a\": \"caf\xe9\"}, {\"a\": \"\"}]}",
+         "{\"format\":\"json\",\"encoding\":\"ISO-8859-1\",\"records\":\"/items\"}", NULL},
+        {"{\"a\": 1, \"lines\": [{\"b\": 1}]}\n", "{\"format\":\"ndjson\",\"encoding\":\"UTF-8\"}", NULL},
+        {"{\"lines\": [{\"b\": 1}, {\"b\": 2}]}\n{\"lines\": []}\n", "{\"format\":\"ndjson\",\"encoding\":\"UTF-8\"}",
+         NULL},
+        {"{\"a\": \n{\"a\": 1}\n", "{\"format\":\"ndjson\",\"encoding\":\"UTF-8\"}", NULL},
+        {"[1, 2]", NULL, "it is one JSON document, without an array of objects that could be records"},
+        {"{\n\"a\": 1\n}\n", NULL, "it is one JSON document, without an array of objects that could be records"},
+        {"[\n{\"a\": 1},\n{\"a\": 2}\n", NULL,
+         "it looks like JSON, but it is neither one object a line (NDJSON) nor one whole document"},
         {"", NULL, "it is empty"},
         {"\xff\xfe"
          "a",
@@ -266,6 +280,14 @@ static void test_formats(struct arena *a)
         if (rows[i].format)
             is(g.problem ? NULL : format_json(&g.format, a), rows[i].format, "its format");
     }
+    static const char cut[] = " [ {\"a\": 1}, {\"a\"", open[] = "{\"items\": [\n{\"a\": 1},\n{\"a\"";
+    struct guess_format g;
+    guess_format(&g, a, cut, sizeof cut - 1, false);
+    is(g.problem ? g.problem : format_json(&g.format, a), "{\"format\":\"json\",\"encoding\":\"UTF-8\"}",
+       "the beginning of an array");
+    guess_format(&g, a, open, sizeof open - 1, false);
+    is(g.problem, "it looks like one JSON document, and is too long to look through for its records; take a part",
+       "the beginning of a document with one");
 }
 
 int main(void)
