@@ -6,7 +6,8 @@ use Oriel::Test;
 use Test::More;
 
 my $s = Oriel::Stack->new(
-    start  => [qw(responders nginx)],
+    start    => [qw(responders nginx)],
+    settings => { responder => { origins => ['https://app.example', 'http://localhost:3000'] } },
     domain => { 'sql/changes/0001-things/expand.sql' => <<'SQL' });
 CREATE TABLE dp.thing (id text PRIMARY KEY, name text NOT NULL);
 CREATE VIEW api.v_things_v1 WITH (security_barrier) AS SELECT id, name FROM dp.thing;
@@ -40,7 +41,8 @@ for my $body ($forged, 'x' x 3000) {
 }
 
 # What nginx answers itself has the form of the responders' errors.
-my $host = "Host: a\r\nConnection: close\r\n\r\n";
+my $app  = 'https://app.example';
+my $host = "Host: a\r\nOrigin: $app\r\nConnection: close\r\n\r\n";
 my @own  = (
     ['no Host header',        "GET / HTTP/1.1\r\nConnection: close\r\n\r\n",                       400, 'ORIEL100'],
     ['no percent encoding',   "GET /%zz HTTP/1.1\r\n$host",                                        400, 'ORIEL100'],
@@ -62,7 +64,16 @@ for (@own) {
     is($answer->{json}{code}, $code, "$what: $code") or diag($answer->{body});
     is_deeply([sort keys %{ $answer->{json} }], [qw(code details hint message)], "$what: the four keys of an error");
     is($answer->{headers}{'x-content-type-options'}, 'nosniff', "$what: with the headers of safety");
+    # of what nginx refuses before it has read the header Origin it cannot tell
+    my $unread = $what =~ /^no |long|unknown version/;
+    is($answer->{headers}{'access-control-allow-origin'}, $unread ? undef : $app, "$what: a page of the configuration may " . ($unread ? 'not ' : '') . 'read it');
+    is($answer->{headers}{vary}, 'Origin', "$what: and it is kept for nobody else");
 }
+for (['http://localhost:3000', 'http://localhost:3000'], ['https://app.example.org', undef], ['http://app.example', undef], ['null', undef], ['*', undef]) {
+    my ($origin, $allowed) = @$_;
+    is($get->('/nginx-answer/404', Origin => $origin)->{headers}{'access-control-allow-origin'}, $allowed, "nginx's own for a page of $origin");
+}
+is($get->('/nginx-answer/404')->{headers}{'access-control-expose-headers'}, undef, 'without an origin nothing is exposed');
 
 # A long URL that is within the limits comes back in the answer's header, which nginx must have room for.
 my $long = '/v1/things?id=in.(' . join(',', map { "k$_" } 1 .. 2000) . ')';
@@ -75,6 +86,8 @@ $r = $get->('/v1/things');
 is($r->{status}, 503, 'no responder: 503');
 is($r->{json}{code}, 'ORIEL153', 'in the form of an error');
 like($r->{headers}{'retry-after'}, qr/^\d+$/, 'with Retry-After');
+$r = $get->('/v1/things', Origin => $app);
+is("$r->{headers}{'access-control-allow-origin'} $r->{headers}{'access-control-expose-headers'}", "$app Retry-After", 'which a page of the configuration can read');
 $s->start_responders;
 wait_until { $get->('/v1/things')->{status} == 200 } 'the responders to be back';
 pass('back again');

@@ -123,11 +123,17 @@ sub end_load {
 # --- too many at once, and clients that leave ---
 {
     my $busy = sub { my @c = map { $s->client } 1 .. 12; $_->send("GET /v1/naps?id=lte.3 HTTP/1.1\r\nHost: x\r\n\r\n") for @c; @c };
-    my @answers = map { $_->response('GET') } $busy->();
-    my @refused = grep { $_->{status} == 503 } @answers;
+    # Behind a statement that runs for long a responder hands back what waits, so nginx may be the one that refuses.
+    my (@answers, @refused, %code);
+    for (1 .. 5) {
+        @answers = map { $_->response('GET') } $busy->();
+        @refused = grep { $_->{status} == 503 } @answers;
+        $code{"$_->{json}{code} $_->{headers}{'retry-after'}"}++ for @refused;
+        last if $code{'ORIEL004 1'};
+    }
     ok(@refused >= 4, 'beyond maxInFlight of two responders requests are refused') or diag(map { "$_->{status} " } @answers);
-    is($refused[0]{json}{code}, 'ORIEL004', 'with their own code');
-    is($refused[0]{headers}{'retry-after'}, 1, 'and when to come again');
+    ok($code{'ORIEL004 1'}, 'with their own code, and when to come again');
+    is_deeply([grep { !/^(?:ORIEL004 1|ORIEL153 2)$/ } keys %code], [], 'or by nginx');
     is((grep { $_->{status} == 200 } @answers), @answers - @refused, 'the others are answered');
     my @left = map { $s->client } 1 .. 12;
     $_->send("GET /v1/naps?id=lte.30 HTTP/1.1\r\nHost: x\r\n\r\n") for @left;    # each would run into its time limit

@@ -115,6 +115,89 @@ subtest 'what a client holds already' => sub {
     is($s->get('/v1/', 'If-None-Match' => $s->get('/v1/')->{headers}{etag})->{status}, 304, 'and is not sent again');
 };
 
+subtest 'ranges' => sub {
+    for (
+        # query                    Range    counted  status, Content-Range, ids
+        ['',                       undef,   0, '200 0-2/* 1,2,3'],
+        ['',                       undef,   1, '200 0-2/3 1,2,3'],
+        ['&limit=2',               undef,   0, '200 0-1/* 1,2'],
+        ['&limit=2',               undef,   1, '206 0-1/3 1,2'],
+        ['&limit=3',               undef,   1, '200 0-2/3 1,2,3'],
+        ['&offset=1',              undef,   1, '206 1-2/3 2,3'],
+        ['&offset=3',              undef,   0, '200 */* '],
+        ['&offset=3',              undef,   1, '206 */3 '],
+        ['&offset=4',              undef,   0, '200 */* '],
+        ['&offset=4',              undef,   1, '416 */3 PGRST103'],
+        ['&id=gt.9',               undef,   1, '200 */0 '],
+        ['&limit=0',               undef,   0, '200 */* '],
+        ['&limit=0',               undef,   1, '206 */3 '],
+        ['&limit=0&offset=4',      undef,   1, '416 */3 PGRST103'],
+        ['&limit=0&id=gt.9',       undef,   1, '200 */0 '],
+        ['&limit=-1',              undef,   0, '416  PGRST103'],
+        ['&limit=x&offset=1.5',    undef,   0, '200 0-2/* 1,2,3'],
+        ['&limit=1&limit=2',       undef,   0, '200 0-1/* 1,2'],
+        ['&offset=-2&limit=3',     undef,   0, '200 0-0/* 1'],
+        ['',                       '1-1',   0, '200 1-1/* 2'],
+        ['',                       '1-1',   1, '206 1-1/3 2'],
+        ['',                       '0-2',   1, '200 0-2/3 1,2,3'],
+        ['',                       '0-99',  1, '200 0-2/3 1,2,3'],
+        ['',                       '1-',    0, '200 1-2/* 2,3'],
+        ['',                       '0-',    1, '200 0-2/3 1,2,3'],
+        ['',                       '4-5',   1, '416 */3 PGRST103'],
+        ['',                       '2-1',   0, '416  PGRST103'],
+        ['',                       '-1',    0, '200 0-2/* 1,2,3'],
+        ['',                       'bytes=0-1', 0, '200 0-2/* 1,2,3'],
+        ['&limit=2',               '1-2',   0, '200 1-1/* 2'],
+        ['&limit=1&offset=1',      '0-1',   1, '206 1-1/3 2'],
+        ['&limit=1',               '1-2',   0, '416  PGRST103'],
+        ['&limit=0',               '1-2',   0, '200 */* '],
+        )
+    {
+        my ($query, $range, $counted, $expected) = @$_;
+        my @headers = ((Range => $range) x defined $range, (Prefer => 'count=exact') x $counted);
+        my $said    = sub {
+            my ($r) = @_;
+            return join ' ', $r->{status}, $r->{headers}{'content-range'} // '', ref $r->{json} eq 'ARRAY' ? join ',', map { $_->{id} } @{ $r->{json} } : $r->{json}{code} // '';
+        };
+        is($said->($s->get("/v2/events?select=id&order=id$query", @headers)), $expected, "'$query'" . (defined $range ? " Range: $range" : '') . (', counted') x $counted);
+        next if defined $range;
+        my $r = $s->client->head("/v2/events?select=id&order=id$query", @headers);
+        is("$r->{status} " . ($r->{headers}{'content-range'} // ''), $expected =~ s/ [^ ]*$//r, "'$query' HEAD");
+    }
+    is($s->client->head('/v2/events', Range => '1-1')->{headers}{'content-range'}, '0-2/*', 'Range is for GET alone');
+};
+
+subtest 'preferences' => sub {
+    my $said = sub { my $r = $s->get('/v2/events?id=eq.1&select=id', Prefer => $_[0]); "$r->{status} " . ($r->{headers}{'preference-applied'} // $r->{json}{code} // '') };
+    is($s->get('/v2/events?id=eq.1&select=id', Prefer => 'walk=slowly')->{status}, 200, 'one that is not known is ignored');
+    is($said->('handling=lenient, walk=slowly'), '200 handling=lenient', 'so by handling=lenient');
+    is($said->('handling=strict, walk=slowly'), '400 PGRST122', 'and refused by handling=strict');
+    is($said->('handling=strict, count=exact'), '200 count=exact, handling=strict', 'which takes those that are known');
+    is($said->('timezone=Mars/Olympus'), '400 22023', 'a time zone that is not there');
+    is($said->('handling=strict, timezone=Mars/Olympus'), '400 22023', 'also when it is strict');
+    is($s->get('/v2/events?id=eq.1', Prefer => "$_")->{status}, 200, "$_ is accepted") for qw(return=representation resolution=merge-duplicates missing=default tx=rollback);
+};
+
+subtest 'HEAD and OPTIONS for each kind of path' => sub {
+    for (['/v2/events', 200], ['/v2/events/1', 200], ['/v2/events/9', 404], ['/events', 200, 'Accept-Profile' => 'v2'], ['/events', 406, 'Accept-Profile' => 'v9'],
+        ['/v2/', 200], ['/', 200], ['/v9/', 404], ['/v2/nothing', 404], ['/v2/events/1/2', 404], ['/v2/events?nothing=eq.1', 400])
+    {
+        my ($path, $status, @headers) = @$_;
+        my $get  = $s->get($path, @headers);
+        my $head = $s->client->head($path, @headers);
+        is("$get->{status} $head->{status} $head->{body}", "$status $status ", "$path @headers: HEAD has the status of GET, and no body");
+        my $of = sub { my ($r) = @_; return join '; ', map { "$_: $r->{headers}{$_}" } grep { !/^(?:content-length|date|server-timing|transfer-encoding|connection)$/ } sort keys %{ $r->{headers} } };
+        is($of->($head), $of->($get), "$path: and its headers");
+        my $options = $s->client->options($path, @headers);
+        my $known   = $status == 200 || $path =~ m{/v2/events[/?][^/]*$};
+        is("$options->{status} " . ($options->{headers}{allow} // ''), $known ? '200 OPTIONS,GET,HEAD' : "$status ", "$path: OPTIONS");
+        my $post = $s->client;
+        $post->send("POST $path HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n" . (@headers ? "Accept-Profile: $headers[1]\r\n" : '') . "\r\n");
+        my $r = $post->response('POST');
+        is("$r->{status} $r->{json}{code}", $known ? '405 PGRST117' : "$status $get->{json}{code}", "$path: POST");
+    }
+};
+
 subtest 'totals without counting' => sub {
     $s->sql(q{CREATE TABLE dp.many (id integer PRIMARY KEY, kind integer); INSERT INTO dp.many SELECT i, i % 4 FROM generate_series(1, 3000) i;
         ANALYZE dp.many; ALTER TABLE dp.many OWNER TO oriel_owner; CREATE OR REPLACE VIEW api.v_events_v2 AS

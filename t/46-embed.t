@@ -202,6 +202,14 @@ same('inside of an embed that is none', 'select=id,batches(lot,...product(price.
 same('inside of an embed', 'select=id,batches(lot,quantity.sum())&id=lte.3&order=id&batches.order=lot',
     "SELECT json_agg(json_build_object('id', p.id, 'batches', (SELECT json_agg(json_build_object('lot', lot, 'sum', n) ORDER BY lot) FROM (SELECT lot, sum(quantity) AS n FROM dp.batch b WHERE b.product_id = p.id GROUP BY lot) x)) ORDER BY p.id) FROM dp.product p WHERE p.id <= 3");
 
+# --- the maximum of rows ---
+for (['', 50, '0-49/3000'], ['&limit=60', 50, '0-49/3000'], ['&limit=60&offset=2990', 10, '2990-2999/3000'], ['&limit=7', 7, '0-6/3000']) {
+    my ($query, $rows, $range) = @$_;
+    my $r = $client->get("/v1/products?select=id&order=id$query", Prefer => 'count=exact');
+    is("$r->{status} " . @{ $r->{json} } . " $r->{headers}{'content-range'}", "206 $rows $range", "of a list: '$query'");
+}
+is($client->get('/v1/products?select=id&order=id', Range => '10-99')->{headers}{'content-range'}, '10-59/*', 'of what Range asks for');
+
 # --- what is refused ---
 for (
     ['select=id,vendors(name)',                 '300 PGRST201', qr/"details":\[\{"cardinality":"many-to-one","embedding":"products with vendors","relationship":"seller using products\(seller_id\) and vendors\(id\)"\},/],
@@ -211,6 +219,7 @@ for (
     ['select=id&seller.name=eq.x',              '400 PGRST108', qr/'seller' is not an embedded resource/],
     ['select=id,seller(nme)',                   '400 42703',    qr/vendors\.name/],
     ['select=id,seller(products!maker_id(seller(products!maker_id(seller(id)))))', '400 PGRST100', qr/nested more than 4 deep/],
+    ['or=(id.eq.1,and(id.eq.2,or(id.eq.3,and(id.eq.4,or(id.eq.5,id.eq.6)))))', '400 PGRST100', qr/4 deep/],
     )
 {
     my ($query, $expected, $said) = @$_;

@@ -69,6 +69,7 @@ wait_until { (grep { (tag('/v1/stations') // '') =~ m{^W/} } 1 .. 4) == 4 } 'the
     is(again('/v1/stations', '*'), 304, 'any');
     is(again('/v1/stations/NOX', '*'), 404, 'but not of what is not there');
     is(again('/v1/stations', '"x"'), 200, 'another one');
+    is(again('/v1/stations', $tag, Origin => 'https://a.example'), 200, 'nor of an answer with other headers: a cache would keep those of before');
     my $n = $s->client->get('/v1/stations', 'If-None-Match' => $tag);
     is($n->{headers}{etag}, $tag, 'a 304 has the tag');
     is($n->{headers}{'cache-control'}, $r->{headers}{'cache-control'}, 'and how long it holds');

@@ -108,7 +108,16 @@ like(output($second), qr{^fcgi has ended by itself \(exit code 137\).*log/fcgi\.
 nothing_is_left('the death of a part');
 
 # However conf/run itself ends.
-my $third = start_up();
+($code, $out) = start_in_vain(ORIGINS => 'https://app.example/');
+is($code, 1, 'an origin that is none');
+like($out, qr{^ORIGINS: https://app\.example/ is no origin}m, 'is told');
+my $third = start_up(ORIGINS => 'https://app.example http://localhost:3000');
+for (['a responder', $urls[0]], ['nginx', '/nginx-answer/404']) {
+    my ($who, $path) = @$_;
+    is(Oriel::Http->new($base)->get($path, Origin => $_)->{headers}{'access-control-allow-origin'}, $_, "what $who says may be read by $_")
+        for 'https://app.example', 'http://localhost:3000';
+    is(Oriel::Http->new($base)->get($path, Origin => 'https://other.example')->{headers}{'access-control-allow-origin'}, undef, 'not by others');
+}
 my $sockets = readlink "$run/sock";
 $children->stop($third, 'KILL');
 nothing_is_left('KILL');

@@ -5,6 +5,11 @@
 
 place_check_numbers() {
     [[ $port =~ ^[0-9]{1,5}$ && 10#$port -ge 1 && 10#$port -le 65535 ]] || die "PORT=$port is no port; a number from 1 to 65535 is."
+    local origin
+    for origin in "${origins[@]}"; do
+        [[ $origin == '*' || $origin =~ ^[a-z][a-z0-9+.-]*://[a-z0-9._:-]+$ ]] ||
+            die "ORIGINS: $origin is no origin. It is a scheme, a host and perhaps a port, in small letters and without a path: https://app.example"
+    done
     [[ $responders =~ ^[0-9]{1,3}$ && 10#$responders -ge 1 ]] || die "RESPONDERS=$responders is no number of responders."
 }
 

@@ -25,10 +25,10 @@ serve_url() {
 
 serve_write_config() {
     perl -MJSON::PP -e '
-        my ($responders, %settings) = @ARGV;
-        $settings{responder} = { responders => $responders + 0 };
+        my ($responders, $origins, %settings) = @ARGV;
+        $settings{responder} = { responders => $responders + 0, origins => [split " ", $origins] };
         print JSON::PP->new->canonical->pretty->encode(\%settings)' \
-        "$responders" database "host=$sockets/pg port=5432 dbname=oriel" changes "$changes" lock "$lock" \
+        "$responders" "${origins[*]}" database "host=$sockets/pg port=5432 dbname=oriel" changes "$changes" lock "$lock" \
         entities "$entities" sources "$sources" drop "$state/drop" >"$config"
 }
 
@@ -40,7 +40,7 @@ serve_start_responders() {
 
 # Paths in it are relative to the folder of this file, so that no path needs quoting.
 serve_write_nginx() {
-    local address=$listen kind
+    local address=$listen kind origin
     case $address in *:*) address="[$address]" ;; esac
     ln -sfn "$nginx_conf" "$state/nginx/oriel"
     {
@@ -55,6 +55,9 @@ serve_write_nginx() {
         echo "    server { set \$oriel_cache on; listen $address:$port; include oriel/oriel.conf; }"
         echo "}"
     } >"$state/nginx/nginx.conf"
+    for origin in "${origins[@]}"; do
+        if [ "$origin" = '*' ]; then echo 'default *;'; else echo "\"$origin\" \$http_origin;"; fi
+    done >"$state/nginx/oriel-origins.conf"
 }
 
 serve_start_nginx() {

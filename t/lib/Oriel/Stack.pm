@@ -144,6 +144,7 @@ http {
     server { set \$oriel_cache $cache; listen unix:$self->{http}; $tcp include oriel/oriel.conf; }
 }
 END
+    write_file("$n/oriel-origins.conf", join '', map { $_ eq '*' ? "default *;\n" : qq("$_" \$http_origin;\n) } @{ $self->{settings}{responder}{origins} // [] });
     unlink $self->{http};
     $self->{children}->start('nginx', {}, 'nginx', '-p', $n, '-e', 'stderr', '-c', 'nginx.conf');
     wait_until { -S $self->{http} && eval { Oriel::Http->new($self->{http})->open } } 'nginx to listen';
