@@ -76,7 +76,54 @@ static void put_contract_comment(struct buf *b, int depth, const struct contract
     buf_puts(b, " */\n");
 }
 
-static void put_column(struct buf *b, const struct contract_column *column)
+static bool contains(const char *const *list, const char *name)
+{
+    for (; *list; list++)
+        if (strcmp(*list, name) == 0)
+            return true;
+    return false;
+}
+
+static bool is_not_null(const struct contract *c, const char *name)
+{
+    for (size_t i = 0; i < c->n_columns; i++)
+        if (strcmp(c->columns[i].name, name) == 0)
+            return c->columns[i].not_null;
+    return false;
+}
+
+/* An embed may be null though the columns of its foreign key never are: its target may hide the row. postgrest-js
+ * knows no other sign of that than a column that may be null, so the first one of such a key is typed so. */
+static bool is_null_for_embeds(const struct contract *c, const struct contract_column *column)
+{
+    for (size_t i = 0; i < c->n_foreign_keys; i++) {
+        const char *const *columns = c->foreign_keys[i].columns;
+        bool all = strcmp(columns[0], column->name) == 0;
+        for (size_t k = 0; all && columns[k]; k++)
+            all = is_not_null(c, columns[k]);
+        if (all)
+            return true;
+    }
+    return false;
+}
+
+static void put_column_comment(struct buf *b, const char *comment, bool for_embeds)
+{
+    static const char why[] = "Never null by itself: typed so since an embed by it may be, where the other contract "
+                              "does not show the row.";
+    struct buf text;
+    if (!for_embeds) {
+        put_comment(b, 5, comment);
+        return;
+    }
+    buf_init(&text, b->max);
+    buf_printf(&text, "%s%s%s", comment ? comment : "", comment ? " " : "", why);
+    put_comment(b, 5, buf_str(&text));
+    buf_release(&text);
+}
+
+/* related: embeds by its foreign keys are typed, too. */
+static void put_column(struct buf *b, const struct contract *c, const struct contract_column *column, bool related)
 {
     static const char *const names[N_COLUMN_FORMS] = {[FORM_ANY] = "Json",
                                                       [FORM_BOOLEAN] = "boolean",
@@ -84,7 +131,8 @@ static void put_column(struct buf *b, const struct contract_column *column)
                                                       [FORM_NUMBER] = "number",
                                                       [FORM_STRING] = "string"};
     struct column_type type = column_type_read(column->type);
-    put_comment(b, 5, column->comment);
+    bool for_embeds = related && is_null_for_embeds(c, column);
+    put_column_comment(b, column->comment, for_embeds);
     indent(b, 5);
     put_name(b, column->name);
     if (!type.array)
@@ -93,7 +141,7 @@ static void put_column(struct buf *b, const struct contract_column *column)
         buf_puts(b, ": Json[]");
     else
         buf_printf(b, ": (%s | null)[]", names[type.form]);
-    buf_puts(b, column->not_null ? ";\n" : " | null;\n");
+    buf_puts(b, column->not_null && !for_embeds ? ";\n" : " | null;\n");
 }
 
 static void put_names(struct buf *b, const char *key, const char *const *names)
@@ -105,14 +153,6 @@ static void put_names(struct buf *b, const char *key, const char *const *names)
         put_string(b, names[i]);
     }
     buf_puts(b, "];\n");
-}
-
-static bool contains(const char *const *list, const char *name)
-{
-    for (; *list; list++)
-        if (strcmp(*list, name) == 0)
-            return true;
-    return false;
 }
 
 static bool same_names(const char *const *a, const char *const *b)
@@ -200,7 +240,7 @@ static void put_view(struct buf *b, const char *name, const struct contract *c, 
     indent(b, 4);
     buf_puts(b, "Row: {\n");
     for (size_t i = 0; i < c->n_columns; i++)
-        put_column(b, &c->columns[i]);
+        put_column(b, c, &c->columns[i], set != NULL);
     indent(b, 4);
     buf_puts(b, "};\n");
     if (set) {

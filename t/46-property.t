@@ -26,12 +26,8 @@ my @worlds   = map { Oriel::RandomWorld->new($_) } 1 .. $worlds;
 my $s = Oriel::Stack->new(
     domain   => { 'sql/changes/0001-random/expand.sql' => Encode::encode('UTF-8', join '', Oriel::RandomWorld::preamble(), map { $_->{expand} } @worlds) },
     settings => { responder => { aggregates => JSON::PP::true, maxRows => $max_rows } },
-    start    => [],
+    start    => [qw(responders nginx)],
 );
-my ($loaded, undef, $trouble) = run_command(Oriel::Cluster::bin() . '/psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-d', $s->{db}->conninfo . ' user=postgres', '-f',
-    write_file("$s->{folder}/data.sql", Encode::encode('UTF-8', join '', map { $_->{data} } @worlds)));
-is($loaded, 0, 'the data is there') or diag $trouble;
-$s->start($_) for qw(responders nginx);
 my $client = $s->client;
 wait_until { $client->get('/')->{status} == 200 } 'the first answer';
 

@@ -60,27 +60,38 @@ static PGresult *ask(struct contract_probe *p, const char *sql, enum contract_pr
     return NULL;
 }
 
-/* Asks for the rows that go against a declaration: how many there are, then columns that tell which. */
-static enum contract_probe_outcome expect_none(struct contract_probe *p, const char *declared, const char *what,
-                                               const char *sql)
+/* Asks for rows: how many there are, then columns that tell which. *found gets "2 rows are null; the first: id=1,
+ * id=2", or NULL when there is none. */
+static enum contract_probe_outcome look_for(struct contract_probe *p, const char *what, const char *sql,
+                                            const char **found)
 {
     enum contract_probe_outcome outcome;
     PGresult *r = ask(p, arena_printf(p->arena, "%s LIMIT %d", sql, EXAMPLES), &outcome);
-    if (r && PQntuples(r) > 0) {
-        const char *examples = "";
-        for (int i = 0; i < PQntuples(r); i++)
-            for (int k = 1; k < PQnfields(r); k++)
-                examples = arena_printf(p->arena, "%s%s%s=%s", examples,
-                                        k > 1 ? " "
-                                        : i   ? ", "
-                                              : "",
-                                        PQfname(r, k), PQgetisnull(r, i, k) ? "null" : PQgetvalue(r, i, k));
-        log_error("%s does not hold: %s %s%s%s. What to do: mend the data, or do not promise it", declared,
-                  PQgetvalue(r, 0, 0), what, *examples ? "; the first: " : "", examples);
-        outcome = PROBE_BROKEN;
-    }
+    const char *examples = "";
+    for (int i = 0; i < PQntuples(r); i++)
+        for (int k = 1; k < PQnfields(r); k++)
+            examples = arena_printf(p->arena, "%s%s%s=%s", examples,
+                                    k > 1 ? " "
+                                    : i   ? ", "
+                                          : "",
+                                    PQfname(r, k), PQgetisnull(r, i, k) ? "null" : PQgetvalue(r, i, k));
+    *found = PQntuples(r) > 0 ? arena_printf(p->arena, "%s %s%s%s", PQgetvalue(r, 0, 0), what,
+                                             *examples ? "; the first: " : "", examples)
+                              : NULL;
     PQclear(r);
     return outcome;
+}
+
+/* Asks for the rows that go against a declaration. */
+static enum contract_probe_outcome expect_none(struct contract_probe *p, const char *declared, const char *what,
+                                               const char *sql)
+{
+    const char *found;
+    enum contract_probe_outcome outcome = look_for(p, what, sql, &found);
+    if (!found)
+        return outcome;
+    log_error("%s does not hold: %s. What to do: mend the data, or do not promise it", declared, found);
+    return PROBE_BROKEN;
 }
 
 static enum contract_probe_outcome worse(enum contract_probe_outcome a, enum contract_probe_outcome b)
@@ -141,6 +152,8 @@ static bool can_be_followed(const struct contract *target, const struct contract
     return true;
 }
 
+/* That a reference leads to nothing is no breach: a view may hide rows that others refer to (those that a delivery has
+ * left out, those of another client), and an embed is null then. It is told, since it may be a mistake in the data. */
 static enum contract_probe_outcome probe_foreign_key(struct contract_probe *p, const struct contract *k,
                                                      const char *view, const struct contract_foreign_key *fk)
 {
@@ -152,13 +165,20 @@ static enum contract_probe_outcome probe_foreign_key(struct contract_probe *p, c
         on = arena_printf(a, "%s%st.%s = o.%s", on, i ? " AND " : "", quote(a, fk->target_columns[i]),
                           quote(a, fk->columns[i]));
     const char *key = *k->key ? arena_printf(a, "%s, ", join(a, k->key, "o.", "", ", ")) : "";
-    return expect_none(p, arena_printf(a, "%s: @foreignKey (%s)", view, join(a, fk->columns, "", "", ", ")),
-                       arena_printf(a, "rows refer to none of %s", fk->target),
-                       arena_printf(a,
-                                    "SELECT pg_catalog.count(*) OVER (), %s%s FROM %s o WHERE %s"
-                                    " AND NOT EXISTS (SELECT FROM " SCHEMA_API ".%s t WHERE %s)",
-                                    key, join(a, fk->columns, "o.", "", ", "), view,
-                                    join(a, fk->columns, "o.", " IS NOT NULL", " AND "), quote(a, fk->target), on));
+    const char *found;
+    enum contract_probe_outcome outcome =
+        look_for(p, arena_printf(a, "rows refer to what %s does not show", fk->target),
+                 arena_printf(a,
+                              "SELECT pg_catalog.count(*) OVER (), %s%s FROM %s o WHERE %s"
+                              " AND NOT EXISTS (SELECT FROM " SCHEMA_API ".%s t WHERE %s)",
+                              key, join(a, fk->columns, "o.", "", ", "), view,
+                              join(a, fk->columns, "o.", " IS NOT NULL", " AND "), quote(a, fk->target), on),
+                 &found);
+    if (found)
+        log_warn("%s: @foreignKey (%s): %s. Embeds of these rows are null. What to do: nothing, if %s hides what they "
+                 "refer to on purpose; else mend the data",
+                 view, join(a, fk->columns, "", "", ", "), found, fk->target);
+    return outcome;
 }
 
 enum contract_probe_outcome contract_probe(struct contract_probe *p, const struct contract *k)

@@ -1,7 +1,7 @@
 /*
- * What Postgres cannot know of a view is declared in its comment, and held against the data here: @notNull,
- * @primaryKey,
- * @unique, and that what a @foreignKey refers to is there.
+ * What Postgres cannot know of a view is declared in its comment, and held against the data here: @notNull, @primaryKey
+ * and @unique must hold. That a @foreignKey leads to a row which its target shows is no promise, since a view may hide
+ * what others refer to; where it does not, that is told as a warning, and changes no outcome.
  */
 #ifndef ORIEL_CONTRACT_PROBE_H
 #define ORIEL_CONTRACT_PROBE_H

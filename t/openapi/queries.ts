@@ -37,6 +37,12 @@ export async function embeds() {
   same<Same<typeof single.data, { id: number; labels: { text: string } | null }[] | null>>();
 }
 
+export async function hiddenTargets() {
+  // product_id is @notNull, but a contract may hide rows that others refer to: an embed is never promised
+  const { data } = await v1.from('labels').select('text, products(name)');
+  same<Same<typeof data, { text: string; products: { name: string } | null }[] | null>>();
+}
+
 export async function acrossVersions() {
   const { data } = await v2.from('products').select('id, vendor_id(name)');
   same<Same<typeof data, { id: number; vendor_id: { name: string } | null }[] | null>>();

@@ -44,6 +44,15 @@ int main(void)
     has("      \"v_a/{b}_v2\": {\n        Row: {\n", "which stands there for that");
     is_int((long long)count("\"v_a/{b}_v1\": {"), 0, "and only where it is wanted");
     is_int((long long)count("Relationships: [];"), 3, "without relationships of its own");
+    is_int((long long)count("Never null by itself"), 0, "a column that may be null needs no other word for embeds");
+    part_columns[2].not_null = true;
+    buf_reset(&out);
+    typescript_print(&described_set, &out);
+    has("          /** Never null by itself: typed so since an embed by it may be, where the other contract does not "
+        "show "
+        "the row. */\n          odd: string | null;\n",
+        "an embed may be null though its column never is");
+    is_int((long long)count("Never null by itself"), 1, "which is said of the foreign key's column alone");
     size_t n = out.len;
     typescript_print(&described_set, &out);
     ok(out.len == 2 * n && memcmp(out.data, out.data + n, n) == 0, "equal contracts, equal bytes");

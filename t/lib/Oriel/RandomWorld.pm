@@ -5,7 +5,6 @@ package Oriel::RandomWorld;
 #
 #   my $w = Oriel::RandomWorld->new($version);    # srand() was called before
 #   $w->{expand}                                  # SQL of the tables and of the contracts api.v_<entity>_v<version>
-#   $w->{data}                                    # of their rows: after `oriel contract lock`, which rows must not contradict
 #   $w->{contracts}                               # [{ entity, view, table, key => [names], columns => [...], keys => [...] }]
 #
 # A column is { name (in the contract), own (in the table), type (a key of %types), sql }; a foreign key { columns, target
@@ -105,7 +104,6 @@ sub new {
     $self->add_foreign_keys($_) for @{ $self->{contracts} };
     $self->add_data($_) for @{ $self->{contracts} };
     $self->{expand} = join '', map { $self->expand_of($_) } @{ $self->{contracts} };
-    $self->{data}   = join '', map { data_of($_) } @{ $self->{contracts} };
     return $self;
 }
 
@@ -173,14 +171,12 @@ sub add_data {
     $contract->{rows} = \@rows;
 }
 
-sub data_of {
-    my ($c) = @_;
-    return join '', map { my $row = $_; "INSERT INTO $c->{table} VALUES (" . join(', ', map { defined $row->{ $_->{name} } ? literal($row->{ $_->{name} }) : 'NULL' } @{ $c->{columns} }) . ");\n" } @{ $c->{rows} };
-}
-
 sub expand_of {
     my ($self, $c) = @_;
     my $sql  = "CREATE TABLE $c->{table} (" . join(', ', map { "$_->{own} $types{ $_->{type} }{sql}" } @{ $c->{columns} }) . ");\n";
+    for my $row (@{ $c->{rows} }) {
+        $sql .= "INSERT INTO $c->{table} VALUES (" . join(', ', map { defined $row->{ $_->{name} } ? literal($row->{ $_->{name} }) : 'NULL' } @{ $c->{columns} }) . ");\n";
+    }
     my $view = 'api.' . identifier($c->{view});
     $sql .= "CREATE VIEW $view AS SELECT " . join(', ', map { "x.$_->{own} AS " . identifier($_->{name}) } @{ $c->{columns} }) . " FROM $c->{table} x;\n";
     my $list = sub { join ', ', map { identifier($_) } @_ };
