@@ -5,7 +5,10 @@
 #include "fcgi-app/deprecation.h"
 #include "lib/text.h"
 
-enum { LONGEST_HEADERS = 16 << 10 };
+enum {
+    LONGEST_HEADERS = 16 << 10,
+    HOLDS_FOR = 100 /* ms, where the worker cannot be heard: on a standby */
+};
 
 const char data_sources_sql[] = "SELECT s.view, s.sources FROM api.oriel_data_sources() s";
 const char data_version_sql[] =
@@ -20,6 +23,33 @@ void data_version_read(struct data_version *v, const PGresult *r)
     memcpy(v->hash, PQgetvalue(r, 0, 0), sizeof v->hash);
     v->changed_at = strtoll(PQgetvalue(r, 0, 1), NULL, 10);
     v->known = true;
+}
+
+static size_t place_of(const char *sources)
+{
+    size_t hash = 0;
+    for (; *sources; sources++)
+        hash = hash * 31 + (unsigned char)*sources;
+    return hash % ARRAY_SIZE(((struct data_versions *)0)->kept);
+}
+
+const struct data_version *data_versions_find(const struct data_versions *v, const char *sources, int64_t now,
+                                              unsigned long heard)
+{
+    const struct kept_version *k = &v->kept[place_of(sources)];
+    bool holds = k->heard == heard && now - k->read_at < HOLDS_FOR && strcmp(k->sources, sources) == 0;
+    return holds && k->version.known ? &k->version : NULL;
+}
+
+void data_versions_keep(struct data_versions *v, const char *sources, const struct data_version *version,
+                        int64_t read_at, unsigned long heard)
+{
+    struct kept_version *k = &v->kept[place_of(sources)];
+    size_t n = strlen(sources);
+    if (n >= sizeof k->sources)
+        return;
+    *k = (struct kept_version){.version = *version, .read_at = read_at, .heard = heard};
+    memcpy(k->sources, sources, n + 1);
 }
 
 /* What is known of the contracts of a plan. */

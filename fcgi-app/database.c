@@ -40,7 +40,8 @@ struct database {
     struct catalog *catalog;
     int64_t statement_timeout;
 
-    struct task session, listen, look, sources, lease;
+    struct task session, listen, listen_data, look, sources, lease;
+    unsigned long heard;
     bool sources_failed;      /* which was told */
     struct arena lease_arena; /* parameters of the lease task under way */
     const char *lease_params[2];
@@ -68,6 +69,7 @@ static const char *const look_params[] = {ROLE_READER};
 
 static void session_done(struct task *t, const PGresult *r);
 static void listen_done(struct task *t, const PGresult *r);
+static void listen_data_done(struct task *t, const PGresult *r);
 static void look_done(struct task *t, const PGresult *r);
 static void sources_done(struct task *t, const PGresult *r);
 static void lease_done(struct task *t, const PGresult *r);
@@ -89,6 +91,7 @@ struct database *database_new(const struct service *service, struct catalog *cat
     d->session =
         (struct task){.sql = session_sql, .n_params = 1, .params = d->session_params, .done = session_done, .owner = d};
     d->listen = (struct task){.sql = "LISTEN oriel_contract", .done = listen_done, .owner = d};
+    d->listen_data = (struct task){.sql = "LISTEN oriel_data", .done = listen_data_done, .owner = d};
     d->look =
         (struct task){.sql = contract_catalog_sql, .n_params = 1, .params = look_params, .done = look_done, .owner = d};
     d->sources = (struct task){.sql = data_sources_sql, .done = sources_done, .owner = d};
@@ -221,6 +224,7 @@ static void set_up(struct database *d)
     }
     pipeline_send(&d->pipeline, &d->session);
     pipeline_send(&d->pipeline, &d->listen);
+    pipeline_send(&d->pipeline, &d->listen_data);
     look(d);
 }
 
@@ -239,6 +243,14 @@ static void listen_done(struct task *t, const PGresult *r)
     if (r && PQresultStatus(r) != PGRES_COMMAND_OK)
         log_info("this server takes no LISTEN (a standby does not); contracts are looked at every %d s",
                  LOOK_INTERVAL / 1000);
+}
+
+/* A failure was told of the other channel. */
+static void listen_data_done(struct task *t, const PGresult *r)
+{
+    struct database *d = t->owner;
+    (void)r;
+    d->heard++;
 }
 
 static void become_ready(struct database *d)
@@ -320,8 +332,16 @@ static void connect_go_on(struct database *d)
 
 static void take_notifications(struct database *d)
 {
-    for (PGnotify *n; (n = PQnotifies(d->conn)); PQfreemem(n))
-        d->look_again = true;
+    for (PGnotify *n; (n = PQnotifies(d->conn)); PQfreemem(n)) {
+        d->heard++; /* a change of a contract may have written, too */
+        if (strcmp(n->relname, "oriel_data") != 0)
+            d->look_again = true;
+    }
+}
+
+unsigned long database_heard(const struct database *d)
+{
+    return d->heard;
 }
 
 void database_event(struct database *d)

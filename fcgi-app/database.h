@@ -23,6 +23,8 @@ bool database_is_ready(const struct database *d);
 bool database_runs(const struct database *d, const struct task *t);
 /* Since when the server has been running what it runs now; clock_ms(), INT64_MAX when it runs nothing. */
 int64_t database_runs_since(const struct database *d);
+/* Counts up when the worker says that it has written, and whenever it may have been missed. */
+unsigned long database_heard(const struct database *d);
 /* Sends t, whose done() will be called later, never from here. -1: not connected now; done() will not be called. */
 int database_send(struct database *d, struct task *t) must_check;
 /* Nobody waits for t, which was sent, any more: it is cancelled; done() is called all the same. */

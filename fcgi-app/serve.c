@@ -12,6 +12,8 @@
 #include "lib/pg.h"
 
 enum {
+    US_PER_MS = 1000,
+    YOUNG = 100,              /* ms since the web server was asked, in which a request may go back to it */
     LARGEST_BODY = 64 << 20,  /* bytes of an answer that cannot be streamed: of one row */
     CHUNK = 64 << 10,         /* bytes of rows that are sent together */
     MUCH_PENDING = 256 << 10, /* bytes that the web server has not taken, above which no more rows are read */
@@ -317,6 +319,7 @@ static void version_done(struct task *t, const PGresult *r)
     struct exchange *e = t->owner;
     data_version_read(&e->version, r);
     e->plan.version = &e->version;
+    data_versions_keep(&e->server->versions, e->plan.sources, &e->version, e->asked_us / US_PER_MS, e->heard);
     if (e->asks_version_only)
         go_on_with_version(e->server, e);
 }
@@ -336,12 +339,20 @@ static int send_version(struct server *s, struct exchange *e)
     return database_send(s->database, &e->version_task);
 }
 
-/* Where the answer is wanted, both statements go at once. A connection that breaks between them is told by the first.
- */
+/* Where the answer is wanted, both statements go at once, unless the version is known. A connection that breaks between
+ * them is told by the first. */
 static int send_all(struct server *s, struct exchange *e)
 {
+    const struct data_version *kept = NULL;
     e->asks_version_only = validator_asked(&e->plan);
-    if (!e->plan.sources)
+    e->heard = database_heard(s->database);
+    if (e->plan.sources && !e->asks_version_only)
+        kept = data_versions_find(&s->versions, e->plan.sources, e->asked_us / US_PER_MS, e->heard);
+    if (kept) {
+        e->version = *kept;
+        e->plan.version = &e->version;
+    }
+    if (!e->plan.sources || kept)
         return send_statement(s, e);
     if (send_version(s, e) < 0)
         return -1;
@@ -367,13 +378,24 @@ static int ask_database(struct server *s, struct exchange *e)
     return -1;
 }
 
-/* Only the web server's configuration can say this: what a client sends comes under names that begin with HTTP_. */
-static bool asks_for_metrics(const struct connection *c)
+/* What the web server's configuration says; "" where it does not. What a client sends comes under names that begin with
+ * HTTP_. */
+static const char *parameter(const struct connection *c, const char *name)
 {
+    size_t n = strlen(name);
     for (char *const *p = web_parameters(c->web); *p; p++)
-        if (strcmp(*p, "ORIEL_METRICS=on") == 0)
-            return true;
-    return false;
+        if (strncmp(*p, name, n) == 0 && (*p)[n] == '=')
+            return *p + n + 1;
+    return "";
+}
+
+/* When the web server was asked, in ms since 1970; it stays the same when it asks another responder. 0: not told. */
+static int64_t web_asked_at(const struct connection *c)
+{
+    char *end;
+    const char *seconds = parameter(c, "ORIEL_ASKED_AT"); /* and three digits behind the point */
+    long long ms = strtoll(seconds, &end, 10) * 1000;
+    return *end == '.' ? ms + strtoll(end + 1, NULL, 10) : 0;
 }
 
 static void answer_metrics(struct server *s)
@@ -388,6 +410,7 @@ static int begin_exchange(struct server *s, struct connection *c, struct exchang
 {
     struct request request;
     size_t url_length;
+    e->web_asked_at = web_asked_at(c);
     request_read(&request, &e->arena, web_parameters(c->web), &url_length);
     request.now = time(NULL);
     if (!request.has_body)
@@ -399,7 +422,7 @@ static int begin_exchange(struct server *s, struct connection *c, struct exchang
         answer_trouble(&s->answer, &e->plan, TROUBLE_URL_TOO_LONG);
         return -1;
     }
-    if (asks_for_metrics(c)) {
+    if (strcmp(parameter(c, "ORIEL_METRICS"), "on") == 0) {
         e->plan = (struct plan){0};
         answer_metrics(s);
         return -1;
@@ -481,19 +504,39 @@ void server_event(struct server *s, struct connection *c, uint32_t events)
     }
 }
 
+/*
+ * The web server gives a request up that comes back often. So only those go back that it was asked for just now; where
+ * all responders are slow, requests soon are too old for it, and wait.
+ */
+static bool may_go_back(const struct server *s, const struct exchange *e)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    int64_t now_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    return e->connection && !database_runs(s->database, &e->task) && now_ms - e->web_asked_at <= YOUNG;
+}
+
+/* Reads the requests that have come, so that they are known, and closes what is kept for others. */
+static void read_or_close(struct server *s, enum connection_state state)
+{
+    for (struct connection *c = s->connections.oldest[state], *next; c; c = next) {
+        next = c->newer;
+        if (web_has_input(c->web))
+            server_event(s, c, EPOLLIN);
+        else if (state == CONNECTION_IDLE)
+            connection_close(&s->connections, c);
+    }
+}
+
 void server_hand_back(struct server *s)
 {
-    static const enum connection_state waiting[] = {CONNECTION_FRESH, CONNECTION_IDLE};
-    for (size_t i = 0; i < ARRAY_SIZE(waiting); i++)
-        while (s->connections.oldest[waiting[i]])
-            connection_close(&s->connections, s->connections.oldest[waiting[i]]);
-    for (struct exchange *e = s->oldest; e; e = e->newer) {
-        struct connection *c = e->connection;
-        if (!c || database_runs(s->database, &e->task))
-            continue;
-        board_count(s->board, BOARD_HANDED);
-        lose(s, c);
-    }
+    read_or_close(s, CONNECTION_FRESH);
+    read_or_close(s, CONNECTION_IDLE);
+    for (struct exchange *e = s->oldest; e; e = e->newer)
+        if (may_go_back(s, e)) {
+            board_count(s->board, BOARD_HANDED);
+            lose(s, e->connection);
+        }
 }
 
 /* Whoever waits behind others for as long as a statement may run is told to come again. Returns when the next one is.

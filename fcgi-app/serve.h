@@ -25,8 +25,10 @@ struct exchange {
     struct plan plan;
     struct task task, version_task; /* the version goes first, so that it is never newer than the rows */
     struct data_version version;
+    unsigned long heard;             /* database_heard() when the version was asked for */
     bool asks_version_only;          /* the task itself goes when it turns out to be needed */
     struct task_setting settings[2]; /* the task's, as many as it has */
+    int64_t web_asked_at;            /* when the web server was asked; ms since 1970, 0: not known */
     int64_t begun_us;                /* when the request was read; clock_us() */
     int64_t asked_us;                /* when it went to Postgres */
     struct exchange *older, *newer;  /* by the time they were asked; older also in the list of the unused */
@@ -37,6 +39,7 @@ struct server {
     struct connections connections;
     struct catalog catalog;
     struct database *database;
+    struct data_versions versions;
     struct board *board;
     struct board_seat *seat;
     bool closing; /* no connection is kept */

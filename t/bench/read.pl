@@ -8,6 +8,7 @@
 use strict;
 use warnings;
 use JSON::PP ();
+use List::Util ();
 use Oriel::Bench qw(median percentile show_range);
 use Oriel::Stack;
 use Oriel::Test;
@@ -39,7 +40,8 @@ my @cases = (
       sql => "SELECT $columns, count(*) OVER () FROM api.v_products_v1 WHERE vendor_id = \$1 ORDER BY id LIMIT 20", targets => {} },
 );
 my %label = (oriel => 'Oriel, through nginx', node => 'Node, without nginx', node_nginx => 'Node, through nginx', php => 'PHP-FPM, through nginx',
-    plain => 'plain libfcgi, through nginx', pgbench => 'pgbench, the same SQL', static => 'nginx, a static file', full => 'the row in full');
+    plain => 'plain libfcgi, through nginx', pgbench => 'pgbench, the same SQL', static => 'nginx, a static file', full => 'the row in full',
+    copy => 'psql \\copy');
 
 my $b = Oriel::Bench->new(rows => $rows);
 $b->start('responders');
@@ -116,6 +118,43 @@ sub run_304 {
     report('304, against the row in full', $b->rounds($rounds, \%ways), { full => 1.3 });
 }
 
+# A page that nginx holds, against a file of the same bytes.
+sub run_cached {
+    my $path = '/v1/products?id=gte.42&order=id&limit=20';
+    write_file("$b->{folder}/static/file.json", $b->get($path)->{body});
+    my $file = $b->paths_file($path, 1, 1);
+    my %ways = map { my $server = $_; $server => sub { $b->load($server, $file, seconds => $seconds) } } qw(cached static);
+    $b->load('cached', $file, seconds => 1);
+    my $results = $b->rounds($rounds, \%ways);
+    report('20 rows from the cache of nginx', { oriel => $results->{cached}, static => $results->{static} }, { static => 0.9 });
+}
+
+# Every row of the contract as CSV, against psql's copy of the same, and what the responders' memory grows by.
+sub run_stream {
+    my @responders = map { /^(\d+)/ } grep { /oriel-fcgi/ } split /\n/, (run_command('pgrep', '-a', '-f', $b->{config}))[1];
+    my $sql  = "SELECT $columns FROM api.v_products_v1";
+    my %ways = (
+        oriel => sub { timed('curl', '-sf', '-o', '/dev/null', '-H', 'Accept: text/csv', $b->url('oriel') . '/v1/products') },
+        copy  => sub { timed(Oriel::Cluster::bin() . '/psql', '-XqAt', '-d', $b->conninfo, '-c', "\\copy ($sql) to /dev/null csv") },
+    );
+    my $before = memory(@responders);
+    report("$rows rows as CSV", $b->rounds($rounds, \%ways), { copy => 0.5 });
+    my $grown = (memory(@responders) - $before) / 1024;
+    printf "    the responders' memory at its height: %.1f MiB more than before\n", $grown;
+    verdict('less than 16 MiB more', $grown < 16);
+}
+
+sub timed {
+    my @command = @_;
+    my $began = time;
+    my ($code, undef, $err) = run_command(@command);
+    die "$command[0] failed: $err\n" if $code;
+    return { rate => $rows / (time - $began) };
+}
+
+# The most that any of them has held, in KiB.
+sub memory { return List::Util::max(map { read_file("/proc/$_/status") =~ /^VmHWM:\s+(\d+)/m } @_) }
+
 sub show_times {
     my ($what, $times) = @_;
     return sprintf '%s: none', $what unless $times && @$times;
@@ -168,6 +207,8 @@ sub run_start {
 
 $wanted{ $_->{name} } && run_case($_) for @cases;
 run_304()     if $wanted{304};
+run_cached()  if $wanted{cached};
+run_stream()  if $wanted{stream};
 run_latency() if $wanted{latency};
 run_start()   if $wanted{start};
 print "\n$failed targets missed\n";

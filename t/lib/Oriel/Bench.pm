@@ -53,6 +53,9 @@ INSERT INTO dp.product (id, client, external_id, vendor_id, name, category, pric
     SELECT n, 'acme', 'P-' || n, n * 7919 % $vendors + 1, 'Product number ' || n || ', plain', (ARRAY['tools', 'lamps', 'benches'])[n % 3 + 1],
         (n % 100000) / 100.0, n % 5 <> 0, '["sale", "new"]', '2026-01-01Z'::timestamptz + n * interval '1 second', 1, n
     FROM generate_series(1, $rows) n;
+-- as the worker does when it starts, so that answers carry the version of the data
+INSERT INTO oriel.entity (name, data_version, changed_at, next_id, table_schema, table_name)
+    VALUES ('vendor', 1, now(), $vendors + 1, 'dp', 'vendor'), ('product', 1, now(), $rows + 1, 'dp', 'product');
 END
     $self->sql("VACUUM ANALYZE dp.$_") for qw(vendor product);
     $self->sql('CHECKPOINT');
@@ -164,8 +167,10 @@ http {
     $temp
     include oriel/oriel-http.conf;
     access_log off; keepalive_requests 1000000;
-    upstream oriel { server unix:$self->{fcgi}; keepalive 16; }
+    fastcgi_cache_path cache levels=1:2 keys_zone=oriel:10m max_size=256m inactive=10m use_temp_path=off;
+    upstream oriel { server unix:$self->{fcgi} max_fails=0; server unix:$self->{fcgi} max_fails=0; server unix:$self->{fcgi} max_fails=0; keepalive 16; }
     server { listen unix:$self->{http}; listen 127.0.0.1:@{[$self->port('oriel')]} backlog=8192; include oriel/oriel.conf; }
+    server { listen 127.0.0.1:@{[$self->port('cached')]}; set \$oriel_cache on; include oriel/oriel.conf; }
     upstream node { server 127.0.0.1:@{[$self->port('node')]}; keepalive 16; }
     server { listen 127.0.0.1:@{[$self->port('node_nginx')]};
         location / { proxy_pass http://node; proxy_http_version 1.1; proxy_set_header Connection ""; } }
