@@ -172,6 +172,8 @@ static int64_t shed_when_due(struct responder *r)
         set_shed(r, false);
     else if (!r->shed && is_long)
         start_shedding(r);
+    else if (r->shed)
+        server_hand_back(s); /* what has come since, on connections that were open */
     tell_open(r);
     if (is_long)
         return now + SHED_LOOK;
