@@ -352,14 +352,15 @@ const struct command command_new = {
     .arguments = "NAME FILE...",
     .summary = "the first files of a new entity, guessed from a sample of a client's files",
     .options = options,
-    .details = "Writes an entity file, its tests, a source file, and a change with table and first contract, and shows "
-               "what they\n"
-               "were guessed by. Overwrites nothing: where one of the files is there already, none is written. Files "
-               "are NDJSON,\n"
-               "JSON (an array, or a document with one in it), CSV or TSV, each also as gzip; with several, all of one "
-               "form.\n\n"
-               "Types are guessed generously, because what a contract promises can be narrowed later, but not widened: "
-               "integers are\n"
-               "bigint, numbers numeric, texts have no limit, and only the key is never null.\n",
+    .details =
+        "Writes an entity file, its tests, a source file, and a change with table and first contract, and shows "
+        "what they\n"
+        "were guessed by. Overwrites nothing: where one of the files is there already, none is written. Files "
+        "are NDJSON,\n"
+        "JSON (an array, or a document with one in it), CSV or TSV, each also as gzip; with several, all of one "
+        "form.\n\n"
+        "Types are guessed generously, because no type of a contract changes in place, and what it promises is not "
+        "taken back:\n"
+        "integers are bigint, numbers numeric, texts have no limit, and only the key is never null.\n",
     .run = run,
 };
