@@ -71,6 +71,19 @@ sub some {
     return uniq map { max(1, $_) } @{ $some{$how} };
 }
 
+# A fill's ranges grow as the machine lets them, so one run may have fewer statements than another and be over before the one
+# at which it is to be cut off: then it is cut off earlier.
+sub cut_off {
+    my ($how, $at) = @_;
+    for (1 .. 10) {
+        copy_database('before', 'oriel');
+        my $r = $proxy->run(["$s->{build}/oriel", '-c', $proxy->{config}, @command], at => $at, crash => $how);
+        return ($r, $at) unless $r->{code} == 0 && $r->{trips} < $at;
+        $at = $r->{trips} - 1;
+    }
+    die "$command[1] was never cut off";
+}
+
 sub same_in_the_end {
     my ($point, $want) = @_;
     my @is   = split /\n/, state();
@@ -100,9 +113,8 @@ for (@phases) {
     subtest "$phase: $plain->{trips} statements, $ddl of DDL" => sub {
         for my $how (qw(kill terminate)) {
             for my $at (some($how, $plain->{trips})) {
-                copy_database('before', 'oriel');
-                my $r = $proxy->run(["$s->{build}/oriel", '-c', $proxy->{config}, @command], at => $at, crash => $how);
-                my $point = "$how after statement $at";
+                my ($r, $here) = cut_off($how, $at);
+                my $point = "$how after statement $here";
                 $how eq 'kill' ? is($r->{code}, 137, $point) : like($r->{code}, qr/^[01]$/, $point);
                 again($point);
                 same_in_the_end($point, $want);
