@@ -13,7 +13,7 @@
 
 enum {
     US_PER_MS = 1000,
-    YOUNG = 100,              /* ms since the web server was asked, in which a request may go back to it */
+    YOUNG = 250,              /* ms since the web server was asked, in which a request may go back to it */
     LARGEST_BODY = 64 << 20,  /* bytes of an answer that cannot be streamed: of one row */
     CHUNK = 64 << 10,         /* bytes of rows that are sent together */
     MUCH_PENDING = 256 << 10, /* bytes that the web server has not taken, above which no more rows are read */
