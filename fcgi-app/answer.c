@@ -114,6 +114,13 @@ static void put_common_headers(struct answer *a, const struct plan *p)
         deprecation_headers(&a->head, p->contract);
 }
 
+/* next: as struct rows has it. */
+static void put_link(struct answer *a, const struct plan *p, const char *next)
+{
+    if (p && p->contract)
+        deprecation_link(&a->head, p->contract, next);
+}
+
 /* Ends the headers. A HEAD request's answer has no body, and so none is announced either. */
 static void finish(struct answer *a, const struct plan *p)
 {
@@ -124,10 +131,14 @@ static void finish(struct answer *a, const struct plan *p)
     buf_put(&a->head, "\r\n", 2);
 }
 
-static void answer_not_modified(struct answer *a, const struct plan *p, const struct validator *v)
+/* next: what the rows, where they are known, say. A cache takes each header of this answer for that of the one it holds
+ * (RFC 9111, section 3.2): a Link that is not whole would take the next page away, none leaves it. */
+static void answer_not_modified(struct answer *a, const struct plan *p, const struct validator *v, const char *next)
 {
     start(a, 304);
     put_common_headers(a, p);
+    if (next || !p->pages)
+        put_link(a, p, next);
     put_header(a, "Content-Location", p->content_location);
     validator_headers(&a->head, v, p);
     buf_puts(&a->head, "\r\n");
@@ -139,20 +150,22 @@ bool answer_unchanged(struct answer *a, const struct plan *p)
     validator_of_version(&v, p);
     if (!validator_matches(&v, p))
         return false;
-    answer_not_modified(a, p, &v);
+    answer_not_modified(a, p, &v, NULL);
     return true;
 }
 
-/* Ends an answer with a body that a client may hold already: then it is told so instead. total as for the tag. */
-static void finish_or_not_modified(struct answer *a, const struct plan *p, const char *media_type, long long total)
+/* Ends an answer with a body that a client may hold already: then it is told so instead. total, next: as for the tag.
+ */
+static void finish_or_not_modified(struct answer *a, const struct plan *p, const char *media_type, long long total,
+                                   const char *next)
 {
     struct validator v = {0};
     if (p->version && p->version->known)
         validator_of_version(&v, p);
     else
-        entity_tag_make(v.tag, &a->body, media_type, total);
+        entity_tag_make(v.tag, &a->body, media_type, total, next);
     if (validator_matches(&v, p)) {
-        answer_not_modified(a, p, &v);
+        answer_not_modified(a, p, &v, next);
         return;
     }
     validator_headers(&a->head, &v, p);
@@ -184,6 +197,7 @@ static void answer_error(struct answer *a, const struct plan *p, const struct ap
     start(a, e->status);
     put_header(a, "Content-Type", "application/json; charset=utf-8");
     put_common_headers(a, p);
+    put_link(a, p, NULL);
     put_header(a, "Content-Range", total);
     if (e->status == 503)
         buf_printf(&a->head, "Retry-After: %d\r\n", a->retry_after);
@@ -213,7 +227,7 @@ static void answer_document(struct answer *a, const struct plan *p)
     put_header(a, "Content-Type", type);
     put_common_headers(a, p);
     buf_put(&a->body, p->document->text, p->document->length);
-    finish_or_not_modified(a, p, type, -1);
+    finish_or_not_modified(a, p, type, -1, NULL);
 }
 
 void answer_plan(struct answer *a, const struct plan *p)
@@ -228,6 +242,7 @@ void answer_plan(struct answer *a, const struct plan *p)
     }
     start(a, 200);
     put_common_headers(a, p);
+    put_link(a, p, NULL);
     finish(a, p);
 }
 
@@ -258,7 +273,7 @@ void answer_failure(struct answer *a, const struct plan *p, const PGresult *r)
 static void put_content_range(struct answer *a, const struct plan *p, const struct page *page)
 {
     buf_puts(&a->head, "Content-Range: ");
-    if (page->rows > 0)
+    if (page->rows > 0 && !p->after) /* behind a cursor nobody has counted */
         buf_printf(&a->head, "%lld-%lld", p->offset, p->offset + page->rows - 1);
     else
         buf_putc(&a->head, '*');
@@ -301,10 +316,11 @@ static const char *content_type(const struct plan *p)
     return types[p->media][p->strip_nulls];
 }
 
-static void put_rows_headers(struct answer *a, const struct plan *p, const struct page *page)
+static void put_rows_headers(struct answer *a, const struct plan *p, const struct page *page, const char *next)
 {
     put_header(a, "Content-Type", content_type(p));
     put_common_headers(a, p);
+    put_link(a, p, next);
     if (!p->key_path)
         put_content_range(a, p, page);
     put_header(a, "Content-Location", p->content_location);
@@ -333,9 +349,10 @@ void answer_rows(struct answer *a, const struct rows *w, const PGresult *estimat
         answer_trouble(a, p, TROUBLE_TOO_LARGE);
         return;
     }
+    const char *next = page_is_last(p, &page) ? NULL : w->next;
     start_head(a, rows_is_single(p) || page_is_all(p, &page) ? 200 : 206);
-    put_rows_headers(a, p, &page);
-    finish_or_not_modified(a, p, content_type(p), page.total); /* for HEAD too the tag is made of the body */
+    put_rows_headers(a, p, &page, next);
+    finish_or_not_modified(a, p, content_type(p), page.total, next); /* for HEAD too the tag is made of the body */
 }
 
 void answer_stream(struct answer *a, const struct rows *w, const PGresult *estimate)
@@ -343,7 +360,7 @@ void answer_stream(struct answer *a, const struct rows *w, const PGresult *estim
     const struct plan *p = w->plan;
     struct page page = page_begun(p, w->n, w->total, estimate);
     start_head(a, page_is_all(p, &page) ? 200 : 206);
-    put_rows_headers(a, p, &page);
+    put_rows_headers(a, p, &page, NULL);
     struct validator v = {0};
     if (p->version && p->version->known)
         validator_of_version(&v, p);

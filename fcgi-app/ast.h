@@ -81,6 +81,7 @@ struct ast {
     struct ast_condition *conditions; /* all must hold; NULL for none */
     struct ast_order *order;          /* NULL for none */
     const char *limit, *offset;       /* as they came; NULL when absent */
+    const char *after;                /* the same, of the rows that are asked for (keyset.h) */
     /* resolved */
     const struct contract *contract;
     const char *row;    /* what the statement calls a row of this level */

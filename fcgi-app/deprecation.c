@@ -16,8 +16,9 @@ static void put_sunset(struct buf *head, const char *day)
     buf_printf(head, "Sunset: %s\r\n", date);
 }
 
-static void put_successor(struct buf *head, const char *view)
+static bool put_successor(struct buf *head, const char *view)
 {
+    bool known = false;
     struct arena a;
     const char *entity;
     int version;
@@ -25,9 +26,11 @@ static void put_successor(struct buf *head, const char *view)
     if (contract_name_split(&a, view, &entity, &version) == 0) {
         buf_printf(head, "Link: </v%d/", version);
         url_put_segment(head, entity);
-        buf_puts(head, ">; rel=\"successor-version\"\r\n");
+        buf_puts(head, ">; rel=\"successor-version\"");
+        known = true;
     }
     arena_release(&a);
+    return known;
 }
 
 void deprecation_headers(struct buf *head, const struct contract *c)
@@ -36,6 +39,13 @@ void deprecation_headers(struct buf *head, const struct contract *c)
         buf_puts(head, "Deprecation: true\r\n");
     if (c->sunset)
         put_sunset(head, c->sunset);
-    if (c->successor)
-        put_successor(head, c->successor);
+}
+
+void deprecation_link(struct buf *head, const struct contract *c, const char *next)
+{
+    bool successor = c->successor && put_successor(head, c->successor);
+    if (next)
+        buf_printf(head, "%s<%s>; rel=\"next\"", successor ? ", " : "Link: ", next);
+    if (successor || next)
+        buf_puts(head, "\r\n");
 }

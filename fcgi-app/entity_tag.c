@@ -4,11 +4,14 @@
 
 #include "lib/text.h"
 
-void entity_tag_make(char tag[ENTITY_TAG_SIZE], const struct buf *body, const char *media_type, long long total)
+void entity_tag_make(char tag[ENTITY_TAG_SIZE], const struct buf *body, const char *media_type, long long total,
+                     const char *next)
 {
-    char hash[65], all[300];
+    char hash[65], next_hash[65] = "", all[300];
     text_sha256(buf_str(body), body->len, hash);
-    int n = snprintf(all, sizeof all, "%s %lld %s", hash, total, media_type);
+    if (next)
+        text_sha256(next, strlen(next), next_hash);
+    int n = snprintf(all, sizeof all, "%s %lld %s %s", hash, total, media_type, next_hash);
     text_sha256(all, (size_t)n < sizeof all ? (size_t)n : sizeof all - 1, hash);
     snprintf(tag, ENTITY_TAG_SIZE, "\"%.32s\"", hash);
 }

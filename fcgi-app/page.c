@@ -17,6 +17,10 @@ long long page_estimate(const PGresult *estimate)
 /* Takes from an estimate what the rows in hand say better. */
 static void refine(struct page *page, const struct plan *p)
 {
+    if (p->after) { /* where the page begins is not known, so it tells only of its own rows */
+        page->total = page->total < page->rows ? page->rows : page->total;
+        return;
+    }
     bool full = p->limit >= 0 && page->rows >= p->limit; /* so others may follow */
     if (page->rows > 0 && page->total < p->offset + page->rows)
         page->total = p->offset + page->rows;
@@ -25,6 +29,11 @@ static void refine(struct page *page, const struct plan *p)
     page->exact = page->rows > 0 || p->offset == 0; /* an empty page says no more than that the end lies before it */
     if (page->exact || page->total > p->offset)
         page->total = p->offset + page->rows;
+}
+
+bool page_is_last(const struct plan *p, const struct page *page)
+{
+    return page->exact && !p->after && page->rows >= 0 && p->offset + page->rows >= page->total;
 }
 
 long long page_counted(const struct plan *p, const PGresult *first, bool *here)
@@ -60,7 +69,7 @@ struct page page_begun(const struct plan *p, long long n, long long counted, con
     bool estimated = count_page(&page, p, counted, estimate);
     if (estimated && page.total < p->offset + n)
         page.total = p->offset + n;
-    if (page.exact) {
+    if (page.exact && !p->after) {
         page.rows = page.total - p->offset;
         if (p->limit >= 0 && page.rows > p->limit)
             page.rows = p->limit;
@@ -70,6 +79,8 @@ struct page page_begun(const struct plan *p, long long n, long long counted, con
 
 bool page_is_all(const struct plan *p, const struct page *page)
 {
+    if (p->after)
+        return page->total < 0;
     if (page->rows >= 0)
         return page->total <= page->rows;
     return page->total < 0 || (p->offset == 0 && (p->limit < 0 || page->total <= p->limit));

@@ -22,6 +22,9 @@ struct page page_begun(const struct plan *p, long long n, long long counted, con
 /* Does the page have all rows that there are? */
 bool page_is_all(const struct plan *p, const struct page *page);
 
+/* Is it known that no row follows? */
+bool page_is_last(const struct plan *p, const struct page *page);
+
 /* The total that the first of p's rows carries; -1 when it carries none. *here: false when that row stands for an empty
  * page. */
 long long page_counted(const struct plan *p, const PGresult *first, bool *here);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "fcgi-app/data_version.h"
+#include "fcgi-app/keyset.h"
 #include "fcgi-app/media.h"
 #include "fcgi-app/plan_error.h"
 #include "fcgi-app/prefer.h"
@@ -28,6 +29,23 @@ static const char *location(struct arena *a, const struct request *r)
     return *r->query ? arena_printf(a, "%s?%s", path, url_safe(a, r->query)) : path;
 }
 
+/* Pages of a list; ast's order is completed. */
+static int plan_pages(struct plan *p, struct arena *a, const struct request *r, struct ast *ast,
+                      const struct range *range, struct keyset *k)
+{
+    keyset_complete_order(ast, a, range);
+    if (keyset_make(k, a, ast, ast->after, &p->error) < 0)
+        return -1;
+    p->after = k->after;
+    if (!k->n || range->limit <= 0 || p->media == MEDIA_OBJECT)
+        return 0;
+    p->pages = arena_alloc(a, sizeof *p->pages);
+    p->pages->a = a;
+    p->pages->order = k->order;
+    p->pages->target = keyset_next(a, r, !p->head && *r->range ? range->limit : -1);
+    return 0;
+}
+
 /* The query, against the contract of p. */
 static int plan_rows(struct plan *p, struct arena *a, const struct api *api, const struct request *r,
                      const struct route *route)
@@ -35,6 +53,7 @@ static int plan_rows(struct plan *p, struct arena *a, const struct api *api, con
     struct ast ast = {.contract = p->contract};
     const char *key = route->key;
     struct range range;
+    struct keyset keyset = {0};
     struct parse parse = {.a = a, .api = api, .contract = p->contract, .error = &p->error};
     const char *range_header = p->head ? "" : r->range; /* RFC 9110, section 14.2: it is defined for GET alone */
     if (key) {
@@ -50,7 +69,7 @@ static int plan_rows(struct plan *p, struct arena *a, const struct api *api, con
         return -1;
     p->offset = range.offset;
     p->limit = range.limit;
-    if (sql_plan(p, a, &ast, &range) < 0)
+    if ((!key && plan_pages(p, a, r, &ast, &range, &keyset) < 0) || sql_plan(p, a, &ast, &range, &keyset) < 0)
         return -1;
     data_version_plan(p, a, api, r, route->target, &ast);
     return 0;

@@ -77,6 +77,15 @@ struct plan_column {
     const char *name; /* as it is */
 };
 
+/* How a page that is full leads to the next one (keyset.h). */
+struct plan_pages {
+    struct arena *a;
+    const char *order;  /* what a cursor is of */
+    const char *target; /* path and query, up to the cursor */
+    const int *columns; /* of the result, counted as in plan: their text in the last row makes the cursor */
+    size_t n;
+};
+
 struct plan {
     enum plan_kind kind;
     struct api_error error;
@@ -108,12 +117,14 @@ struct plan {
     enum plan_count count;
     long long exact_up_to; /* a total of COUNT_ESTIMATED that is greater was not counted to its end */
     /* The result: when counted, each row begins with `total` (bigint) and `here` (boolean: false in the only row when
-     * the page is empty but the total is known); then n_columns columns. */
+     * the page is empty but the total is known); then n_columns columns, then n_hidden that are not written. */
     bool counted;
     struct plan_column *columns;
-    size_t n_columns;
-    long long offset; /* of the first row asked for */
-    long long limit;  /* -1 for none; never above max_rows */
+    size_t n_columns, n_hidden;
+    bool after;               /* the page begins behind a cursor, at a place that nobody has counted */
+    struct plan_pages *pages; /* NULL where none leads to the next */
+    long long offset;         /* of the first row asked for */
+    long long limit;          /* -1 for none; never above max_rows */
 
     /* What the data version of the answer is of, as an array of Postgres; NULL where it has none (data_version.h). */
     const char *sources;

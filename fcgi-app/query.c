@@ -5,7 +5,7 @@
 #include "fcgi-app/plan_error.h"
 #include "fcgi-app/url.h"
 
-enum word { WORD_IGNORED, WORD_SELECT, WORD_ORDER, WORD_LIMIT, WORD_OFFSET, WORD_LOGIC, WORD_FILTER };
+enum word { WORD_IGNORED, WORD_SELECT, WORD_ORDER, WORD_LIMIT, WORD_OFFSET, WORD_AFTER, WORD_LOGIC, WORD_FILTER };
 
 /* Keys that are no column's. Those that may have a path before them end in ".word" as well. */
 static const struct {
@@ -13,9 +13,9 @@ static const struct {
     enum word word;
     bool takes_path;
 } words[] = {
-    {"and", WORD_LOGIC, true},     {"columns", WORD_IGNORED, false},     {"limit", WORD_LIMIT, true},
-    {"offset", WORD_OFFSET, true}, {"on_conflict", WORD_IGNORED, false}, {"or", WORD_LOGIC, true},
-    {"order", WORD_ORDER, true},   {"select", WORD_SELECT, false},
+    {"after", WORD_AFTER, false}, {"and", WORD_LOGIC, true},     {"columns", WORD_IGNORED, false},
+    {"limit", WORD_LIMIT, true},  {"offset", WORD_OFFSET, true}, {"on_conflict", WORD_IGNORED, false},
+    {"or", WORD_LOGIC, true},     {"order", WORD_ORDER, true},   {"select", WORD_SELECT, false},
 };
 
 static enum word word_of(const char *key)
@@ -110,6 +110,8 @@ int query_parse(struct ast *ast, struct parse *p, const char *query)
         if (word == WORD_FILTER || word == WORD_LOGIC) {
             if (add_condition(p, &pairs[i], word) < 0)
                 return -1;
+        } else if (word == WORD_AFTER) {
+            ast->after = pairs[i].value;
         } else if (word == WORD_ORDER || word == WORD_LIMIT || word == WORD_OFFSET) {
             if (parse_pair(p, &pairs[i], word) < 0)
                 return -1;

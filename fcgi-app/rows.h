@@ -10,10 +10,11 @@ struct rows {
     const struct plan *plan;
     struct json_columns columns;
     struct json_forms forms;
-    long long n;     /* that are answers */
-    long long total; /* that the first carried; -1 for none */
-    bool found;      /* the forms, and what begins the answer is written */
-    bool misfit;     /* the result has not the columns of the plan; nothing of it is written */
+    long long n;      /* that are answers */
+    long long total;  /* that the first carried; -1 for none */
+    const char *next; /* path and query of the next page, in the plan's arena; NULL where none is known */
+    bool found;       /* the forms, and what begins the answer is written */
+    bool misfit;      /* the result has not the columns of the plan; nothing of it is written */
 };
 
 /* p must stay. */

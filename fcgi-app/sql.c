@@ -21,7 +21,7 @@ void sql_name(struct sql *s, const char *name)
     buf_putc(&s->text, '"');
 }
 
-int sql_param(struct sql *s, const char *value, const char *cast)
+int sql_bind(struct sql *s, const char *value)
 {
     if (s->n_params == MAX_PARAMS) {
         s->too_much = true;
@@ -35,8 +35,14 @@ int sql_param(struct sql *s, const char *value, const char *cast)
         s->params = params;
     }
     s->params[s->n_params++] = value;
-    buf_printf(&s->text, cast ? "$%d::%s" : "$%d", s->n_params, cast);
     return s->n_params;
+}
+
+int sql_param(struct sql *s, const char *value, const char *cast)
+{
+    int param = sql_bind(s, value);
+    buf_printf(&s->text, cast ? "$%d::%s" : "$%d", param, cast);
+    return param;
 }
 
 /* A path goes through jsonb where the column is neither json nor jsonb. Parentheses, because "->" binds as other
@@ -83,7 +89,7 @@ static void begin_counted(struct sql *s, const struct plan *p, const struct ast 
 {
     bool estimated = p->count == COUNT_ESTIMATED, enclose = estimated || ast->aggregated;
     buf_puts(&s->text, "SELECT n.total, p.here IS NOT NULL AS here");
-    for (size_t i = 1; i <= outputs->n; i++)
+    for (size_t i = 1; i <= outputs->n + p->n_hidden; i++)
         buf_printf(&s->text, ", p.c%zu", i);
     buf_puts(&s->text, " FROM (SELECT pg_catalog.count(*) AS total");
     if (enclose)
@@ -114,10 +120,11 @@ static void make_estimate(struct sql *s, struct plan *p, const struct ast *ast, 
 }
 
 static void put_statement(struct sql *s, struct plan *p, const struct ast *ast, const struct range *range,
-                          struct outputs *outputs)
+                          const struct keyset *k, struct outputs *outputs)
 {
     const char *source = sql_root_source(s, ast);
     sql_prepare_groups(s, ast, outputs);
+    sql_keyset_plan(s, p, k, outputs);
     make_estimate(s, p, ast, source, outputs);
     if (p->counted)
         begin_counted(s, p, ast, source, outputs);
@@ -129,7 +136,9 @@ static void put_statement(struct sql *s, struct plan *p, const struct ast *ast, 
         if (p->counted)
             buf_printf(&s->text, " AS c%zu", i + 1);
     }
+    sql_keyset_columns(s, p, ast, k, outputs);
     buf_puts(&s->text, source);
+    sql_after(s, ast, k);
     sql_groups(s, ast, outputs);
     if (!p->key_path) {
         sql_order(s, ast, outputs, range->asked ? ORDER_OF_PAGES : ORDER_AS_ASKED);
@@ -151,13 +160,13 @@ static int fail_statement(struct sql *s, struct api_error *error)
                      NULL);
 }
 
-int sql_plan(struct plan *p, struct arena *a, const struct ast *ast, const struct range *range)
+int sql_plan(struct plan *p, struct arena *a, const struct ast *ast, const struct range *range, const struct keyset *k)
 {
     struct sql s = {.a = a, .strip_nulls = p->strip_nulls, .as_text = p->media == MEDIA_CSV};
     buf_init(&s.text, LONGEST_SQL);
     struct outputs outputs = sql_outputs(&s, ast);
-    put_statement(&s, p, ast, range, &outputs);
-    bool failed = s.text.failed || s.too_much || s.ungrouped || outputs.n > MAX_COLUMNS;
+    put_statement(&s, p, ast, range, k, &outputs);
+    bool failed = s.text.failed || s.too_much || s.ungrouped || outputs.n + p->n_hidden > MAX_COLUMNS;
     p->sql = failed ? NULL : arena_strdup(a, buf_str(&s.text));
     p->params = s.params;
     p->n_params = s.n_params;

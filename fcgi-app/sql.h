@@ -7,6 +7,7 @@
 #define ORIEL_SQL_H
 
 #include "fcgi-app/ast.h"
+#include "fcgi-app/keyset.h"
 #include "fcgi-app/plan.h"
 #include "fcgi-app/range.h"
 
@@ -22,14 +23,17 @@ struct sql {
     const char *ungrouped; /* the column of an order that the groups do not have; NULL when all is well */
 };
 
-/* Writes p's sql, params and columns. p->contract, counted, strip_nulls and key_path are set before; the ast is
- * resolved. */
-int sql_plan(struct plan *p, struct arena *a, const struct ast *ast, const struct range *range) must_check;
+/* Writes p's sql, params and columns. p->contract, counted, strip_nulls, key_path and pages are set before; the ast is
+ * resolved; k is of it. */
+int sql_plan(struct plan *p, struct arena *a, const struct ast *ast, const struct range *range,
+             const struct keyset *k) must_check;
 
 /* The pieces, for the files that write the statement. */
 void sql_name(struct sql *s, const char *name); /* an identifier, quoted */
 /* Binds value and writes its number; cast (may be NULL) is a type's name. Returns the number. */
 int sql_param(struct sql *s, const char *value, const char *cast);
+/* Binds value without writing anything. */
+int sql_bind(struct sql *s, const char *value);
 void sql_field(struct sql *s, const struct ast_field *f);
 /* Takes what was written since the text was mark bytes long out of it again. */
 const char *sql_cut(struct sql *s, size_t mark);
@@ -39,6 +43,8 @@ void sql_conditions(struct sql *s, const struct ast_condition *list, const char 
 /* sql_source.c: which rows of which contract. */
 /* " FROM … WHERE …" of the rows that are asked for; its text, since a counted statement has it twice. */
 const char *sql_root_source(struct sql *s, const struct ast *ast);
+/* Does the source of that level end in conditions, so that others follow behind AND? */
+bool sql_has_conditions(const struct ast *level);
 /* Writes the same for the rows of e that belong to one row of the level above. */
 void sql_embed_source(struct sql *s, struct ast_embed *e);
 /* " LIMIT … OFFSET …" */
@@ -73,6 +79,8 @@ bool sql_output_is_aggregate(const struct output *o);
 bool sql_output_is_comparable(const struct output *o);
 /* A column of the result. */
 void sql_output(struct sql *s, const struct output *o);
+/* It is this column, and is written as it is: as Postgres' text of it. */
+bool sql_output_is_column(const struct sql *s, const struct output *o, const struct contract_column *column);
 /* "\"name\":", escaped, with its colon. */
 const char *sql_json_key(struct arena *a, const char *key);
 
@@ -89,5 +97,14 @@ enum order_need {
 };
 /* " ORDER BY …", or nothing. */
 void sql_order(struct sql *s, const struct ast *level, const struct outputs *outputs, enum order_need need);
+
+/* sql_keyset.c: pages by the order's own columns; all do nothing where there are none. */
+/* Finds where the result has the values that p->pages wants, and how many columns it needs behind the outputs. */
+void sql_keyset_plan(struct sql *s, struct plan *p, const struct keyset *k, const struct outputs *outputs);
+/* Writes those columns. */
+void sql_keyset_columns(struct sql *s, const struct plan *p, const struct ast *level, const struct keyset *k,
+                        const struct outputs *outputs);
+/* Writes the condition that rows are behind k->after, to the level's source. */
+void sql_after(struct sql *s, const struct ast *level, const struct keyset *k);
 
 #endif

@@ -262,14 +262,26 @@ void sql_output_json(struct sql *s, const struct output *o)
     buf_puts(&s->text, strip ? "))::text, 'null')" : ")::text");
 }
 
+/* Written as it comes from Postgres. */
+static bool is_plain(const struct sql *s, const struct output *o)
+{
+    return is_native(o) && (s->as_text || type_is_plain(s->a, native_type(o))) &&
+           !(s->strip_nulls && type_is_json(native_type(o)));
+}
+
+bool sql_output_is_column(const struct sql *s, const struct output *o, const struct contract_column *column)
+{
+    return o->field && o->field->column == column && !o->field->n_steps && !o->embed && !o->cast && !o->aggregate &&
+           is_plain(s, o);
+}
+
 /* What cannot be written as it comes is asked for as JSON. A JSON null inside of JSON is taken for a null like the
  * others when nulls are stripped. */
 void sql_output(struct sql *s, const struct output *o)
 {
-    bool native = is_native(o), plain = native && (s->as_text || type_is_plain(s->a, native_type(o)));
-    if (plain && !(s->strip_nulls && type_is_json(native_type(o)))) {
+    if (is_plain(s, o)) {
         sql_output_native(s, o);
-    } else if (native && !s->strip_nulls) {
+    } else if (is_native(o) && !s->strip_nulls) {
         buf_puts(&s->text, "pg_catalog.to_json(");
         sql_output_native(s, o);
         buf_putc(&s->text, ')');

@@ -67,6 +67,14 @@ static void put_conditions(struct sql *s, const struct ast *level, const char *b
     }
 }
 
+bool sql_has_conditions(const struct ast *level)
+{
+    const struct ast_item *i = level->items;
+    while (i && (i->kind != ITEM_EMBED || !i->embed->inner))
+        i = i->next;
+    return level->conditions || i;
+}
+
 const char *sql_root_source(struct sql *s, const struct ast *ast)
 {
     size_t mark = s->text.len;

@@ -19,6 +19,10 @@ static const struct {
      false, OPENAPI_LIST},
     {"limit", "limit", "query", "How many rows at most. The server has a maximum of its own.", true, OPENAPI_LIST},
     {"offset", "offset", "query", "How many rows to leave out at the start.", true, OPENAPI_LIST},
+    {"after", "after", "query",
+     "A cursor: rows behind the page that gave it, in its Link with rel=\"next\". Good for the same list in the same "
+     "order.",
+     false, OPENAPI_LIST},
     {"and", "and", "query", "All of: " LOGIC_SYNTAX, false, OPENAPI_LIST},
     {"or", "or", "query", "Any of: " LOGIC_SYNTAX, false, OPENAPI_LIST},
     {"not.and", "not.and", "query", "Not all of: " LOGIC_SYNTAX, false, OPENAPI_LIST},
@@ -71,7 +75,10 @@ static const struct {
      OPENAPI_LIST | OPENAPI_ROW},
     {"Deprecation", "true: there is something better.", OPENAPI_END},
     {"Sunset", "When the contract ends, as an HTTP date.", OPENAPI_END},
-    {"Link", "With rel=\"successor-version\": what to ask for instead.", OPENAPI_END},
+    {"Link",
+     "With rel=\"next\": the page behind this one, where it is full. With rel=\"successor-version\": what to ask for "
+     "instead.",
+     OPENAPI_LIST | OPENAPI_END},
     {"Retry-After", "Seconds to wait before trying again.", 0},
 };
 

@@ -32,7 +32,8 @@ const char *openapi_path(struct arena *a, const struct contract *c)
 /* Keys of the query that are no filters; a column of that name is filtered by its name in quotes. */
 static bool is_reserved(const char *name)
 {
-    static const char *const reserved[] = {"and", "columns", "limit", "offset", "on_conflict", "or", "order", "select"};
+    static const char *const reserved[] = {"after",       "and", "columns", "limit", "offset",
+                                           "on_conflict", "or",  "order",   "select"};
     for (size_t i = 0; i < ARRAY_SIZE(reserved); i++)
         if (strcmp(reserved[i], name) == 0)
             return true;

@@ -14,6 +14,7 @@ static const char *deprecation_of(bool deprecated, const char *sunset, const cha
     struct contract c = {.deprecated = deprecated, .sunset = sunset, .successor = successor};
     buf_reset(&head);
     deprecation_headers(&head, &c);
+    deprecation_link(&head, &c, NULL);
     return buf_str(&head);
 }
 
@@ -72,16 +73,16 @@ static void test_entity_tags(void)
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
         is_int(entity_tag_matches(cases[i].header, "\"a b,\""), cases[i].matches, cases[i].header);
     buf_init(&body, 100);
-    entity_tag_make(tag, &body, json, -1);
+    entity_tag_make(tag, &body, json, -1, NULL);
     ok(strlen(tag) == 34 && tag[0] == '"' && tag[33] == '"', "an empty body has a tag: %s", tag);
-    entity_tag_make(other, &body, json, -1);
+    entity_tag_make(other, &body, json, -1, NULL);
     is(other, tag, "always the same");
-    entity_tag_make(other, &body, json, 0);
+    entity_tag_make(other, &body, json, 0, NULL);
     ok(strcmp(other, tag) != 0, "another total is another answer");
-    entity_tag_make(other, &body, "text/csv", -1);
+    entity_tag_make(other, &body, "text/csv", -1, NULL);
     ok(strcmp(other, tag) != 0, "another media type too");
     buf_putc(&body, 'x');
-    entity_tag_make(other, &body, json, -1);
+    entity_tag_make(other, &body, json, -1, NULL);
     ok(strcmp(other, tag) != 0, "and another body");
     buf_release(&body);
 }

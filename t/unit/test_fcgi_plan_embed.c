@@ -189,27 +189,14 @@ static void test_circumstances(void)
     r.query = "select=batches(id),vendor(id)&batches.limit=200";
     api.max_rows = 100;
     plan_make(&p, &a, &api, &r);
+    const char *batches =
+                   MANY(VALUE("1", "t1.\"id\""), BATCHES " ORDER BY t1.\"id\" LIMIT $2::bigint OFFSET $3::bigint"),
+               *vendor = ONE(VALUE("4", "t2.\"id\""), VIEW("vendors", "t2") " WHERE t2.\"id\" = t.\"vendor_id\"");
     is(shown(&a, &p),
-       "SELECT " MANY(
-           VALUE("1", "t1.\"id\""),
-           BATCHES " ORDER BY t1.\"id\" LIMIT $2::bigint OFFSET $3::bigint") "::json, " ONE(VALUE("4", "t2.\"id\""),
-                                                                                            VIEW("vendors",
-                                                                                                 "t2") " WHERE "
-                                                                                                       "t2.\"id\" = "
-                                                                                                       "t.\"vendor_"
-                                                                                                       "id\"") "::"
-                                                                                                               "jso"
-                                                                                                               "n" ITEMS
-                                                                                                               " LIMIT "
-                                                                                                               "$5::"
-                                                                                                               "bigint "
-                                                                                                               "[\"id\""
-                                                                                                               ":] "
-                                                                                                               "[100] "
-                                                                                                               "[0] "
-                                                                                                               "[\"id\""
-                                                                                                               ":] "
-                                                                                                               "[100]",
+       arena_printf(&a,
+                    "SELECT %s::json, %s::json, t.\"id\"" ITEMS
+                    " ORDER BY t.\"id\" LIMIT $5::bigint [\"id\":] [100] [0] [\"id\":] [100]",
+                    batches, vendor),
        "the maximum holds for each to-many");
     r.query = "select=vendor(id,moods)";
     r.accept = "application/json;nulls=stripped";

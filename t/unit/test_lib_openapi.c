@@ -103,8 +103,8 @@ static void test_paths(void)
     const char *names = "";
     for (size_t i = 0; i < cfg_length(parameters); i++)
         names = arena_printf(&a, "%s %s", names, cfg_string(cfg_at(parameters, i), "name", "-"));
-    is(names, " - - - - - - - - - - - \"order\" \"say \\\"hi\\\"\" words mood at ratio n document",
-       "eleven shared parameters, and one for each column");
+    is(names, " - - - - - - - - - - - - \"order\" \"say \\\"hi\\\"\" words mood at ratio n document",
+       "twelve shared parameters, and one for each column");
     is(AT(list, "get", "deprecated"), "true", "deprecated");
     is(AT(list, "head", "x-sunset"), "\"2027-03-01\"", "and until when");
     is(AT(list, "get", "x-successor"), "\"/v2/a%2F%7Bb%7D\"", "and what comes after");
