@@ -504,6 +504,12 @@ void server_event(struct server *s, struct connection *c, uint32_t events)
     }
 }
 
+/* Either of its statements: one whose version is being read waits behind nobody. */
+static bool is_running(const struct server *s, const struct exchange *e)
+{
+    return database_runs(s->database, &e->task) || database_runs(s->database, &e->version_task);
+}
+
 /*
  * The web server gives a request up that comes back often. So only those go back that it was asked for just now; where
  * all responders are slow, requests soon are too old for it, and wait.
@@ -513,7 +519,7 @@ static bool may_go_back(const struct server *s, const struct exchange *e)
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     int64_t now_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-    return e->connection && !database_runs(s->database, &e->task) && now_ms - e->web_asked_at <= YOUNG;
+    return e->connection && !is_running(s, e) && now_ms - e->web_asked_at <= YOUNG;
 }
 
 /* Reads the requests that have come, so that they are known, and closes what is kept for others. */
@@ -546,7 +552,7 @@ static int64_t refuse_late(struct server *s, int64_t now_us)
     int64_t most_us = s->service->options.statement_timeout_ms * 1000;
     for (struct exchange *e = s->oldest; most_us && e; e = e->newer) {
         struct connection *c = e->connection;
-        if (!c || database_runs(s->database, &e->task))
+        if (!c || is_running(s, e))
             continue;
         if (now_us < e->asked_us + most_us)
             return (e->asked_us + most_us) / 1000 + 1;

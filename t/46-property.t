@@ -21,7 +21,7 @@ my $at_a_time  = 200;    # requests, between one call of psql and the next
 srand $seed;
 note "SEED=$seed N=$n_requests";
 
-my $max_rows = Oriel::RandomWorld::pick(1000, 10);
+my $max_rows = Oriel::RandomWorld::pick(0, 1000, 10);    # 0: no maximum
 my @worlds   = map { Oriel::RandomWorld->new($_) } 1 .. $worlds;
 my $s = Oriel::Stack->new(
     domain   => { 'sql/changes/0001-random/expand.sql' => Encode::encode('UTF-8', join '', Oriel::RandomWorld::preamble(), map { $_->{expand} } @worlds) },
@@ -96,7 +96,7 @@ sub texts_of_csv {
 sub answers_of_postgres {
     my @queries = @_;
     my $file = "$s->{folder}/queries.sql";
-    write_file($file, Encode::encode('UTF-8', join '', map { "\\echo \x{2}\n$_->{sql};\n\\echo \x{3}:SQLSTATE\n" } @queries));
+    write_file($file, Encode::encode('UTF-8', join '', map { ($_->{time_zone} ? "SET TimeZone = '$_->{time_zone}';\n" : "RESET TimeZone;\n") . "\\echo \x{2}\n$_->{sql};\n\\echo \x{3}:SQLSTATE\n" } @queries));
     my ($code, $out, $err) = run_command(Oriel::Cluster::bin() . '/psql', '-XqAt', '-F', "\x{1e}", '-d', $s->{db}->conninfo . ' user=postgres', '-f', $file);
     die "psql: $code $err" if $code;
     my @answers = map { my ($row, $state) = /\A\n?(.*?)\n?\x{3}(\w+)\n\z/s or die "psql said: $_"; my ($total, $rows) = split /\x{1e}/, $row, 2; { code => $state, total => $total, rows => $rows } }
@@ -184,13 +184,15 @@ sub told {
 
 sub run {
     my ($n) = @_;
-    my @queries = map { Oriel::RandomQuery->new(Oriel::RandomWorld::pick(@worlds)->{contracts}, $max_rows) } 1 .. $n;
+    my @queries = map { Oriel::RandomQuery->new(Oriel::RandomWorld::pick(@worlds)->{contracts}, $max_rows || 1e9) } 1 .. $n;
     my @must    = answers_of_postgres(@queries);
     for my $i (0 .. $#queries) {
         my ($q, $must) = ($queries[$i], $must[$i]);
         my $r = $client->get($q->{target}, @{ $q->{headers} });
         $must->{rows} //= '[]';
         $seen{ $r->{status} }++;
+        $seen{'spread aggregates'} += $r->{status} < 300 && $q->{target} =~ /\.\.\.[^(]*\([^()]*(?:count|sum|avg|max|min)\(\)/;
+        $seen{'time zones'} += $r->{status} < 300 && !!$q->{time_zone};
         my @found = eval { (wrong($q, $r, $must), $i % 8 ? () : wrong_head($q, $r), $i % 4 ? () : wrong_spoilt($q)) };
         @found = $@ if $@;
         push @wrong, map { told($_, $q, $r, $must) } @found;
@@ -201,6 +203,6 @@ for (my $left = $n_requests; $left > 0 && @wrong < 5; $left -= $at_a_time) { run
 is(scalar @wrong, 0, "$n_requests answers are what plain SQL gives") or diag(join "\n\n", "SEED=$seed N=$n_requests", @wrong[0 .. (@wrong > 3 ? 2 : $#wrong)]);
 note join ', ', map { "$_: $seen{$_}" } sort keys %seen;
 cmp_ok($seen{200}, '>', $n_requests / 2, 'most were answered');
-cmp_ok($seen{$_} // 0, '>', 0, "and some with $_") for 206, 404, 406, 416;
+cmp_ok($seen{$_} // 0, '>', 0, "and some with $_") for 206, 404, 406, 416, 'spread aggregates', 'time zones';
 $s->finish(qr/ERROR|STATEMENT|DETAIL|HINT|CONTEXT/);
 done_testing;

@@ -5,6 +5,7 @@ package Oriel::RandomQuery;
 #
 #   my $q = Oriel::RandomQuery->new($contracts, $max_rows);
 #   $q->{target}, $q->{headers}     # the request
+#   $q->{time_zone}                 # the one that sql is to be run in; undef for the server's
 #   $q->{sql}                       # one row: total, rows as a JSON array (of objects; for CSV of arrays of texts)
 #   $q->{loose}                     # a list in the answer has no order of its own
 #   $q->{wild}                      # an operator meets a type by chance: of errors any will do
@@ -78,6 +79,7 @@ sub level {
     $level->{aggregated} = chance($above ? 0.05 : 0.1) && !($above && $above->{spread});
     if ($level->{aggregated}) {
         $self->aggregated_items($level);
+        $self->add_hoisted($level) if chance(0.5);
     } else {
         push @{ $level->{items} }, chance(0.2) ? { all => 1 } : map { $self->field_item($level) } 1 .. one_to(4);
         $self->add_embed($level, $depth) for 1 .. ($depth < 3 ? int rand($depth ? 2 : 3) : 0);
@@ -125,7 +127,7 @@ sub aggregated_items {
     my ($self, $level) = @_;
     for (1 .. int rand 3) {
         my $f = field($level);
-        push @{ $level->{items} }, { field => $f, (alias => 'g' . @{ $level->{items} }) x chance(0.5) } if kind($f)->{orders} && $f->{column}{type} ne 'json';
+        push @{ $level->{items} }, { field => $f, (alias => 'g' . @{ $level->{items} }) x !!(@{ $f->{path} } || chance(0.5)) } if kind($f)->{orders} && $f->{column}{type} ne 'json';
     }
     for (1 .. one_to(2)) {
         my $f    = field($level);
@@ -137,6 +139,27 @@ sub aggregated_items {
         $item->{result_cast} = 'text' if chance(0.2);
         push @{ $level->{items} }, $item;
     }
+}
+
+# A to-one that is spread, with aggregates: they are those of the level that it is spread into.
+sub add_hoisted {
+    my ($self, $level) = @_;
+    my ($direct, $over) = $self->relations($level->{contract});
+    my $r = pick(grep { !$_->{to_many} } @$direct) // return;
+    my $name  = pick(@{ $r->{names} }) // return;
+    my @meant = meant($name, undef, $direct, $over);
+    return if @meant != 1 || $meant[0] != $r || $self->{embeds}++ > 5;
+    my $e = { name => $name, path => $name, relation => $r, inner => chance(0.25), spread => 1 };
+    my $below = $e->{level} = { contract => $r->{target}, above => $level, row => 'r' . $self->{n}++, items => [], conditions => [], order => [], paths => {}, embed => $e, hoisted => 1 };
+    $self->aggregated_items($below);
+    # groups beyond the parent's own have no order here, so they come where no list is cut
+    @{ $below->{items} } = grep { $_->{aggregate} } @{ $below->{items} } if $self->{max_rows} < 100;
+    $below->{items}[$_]{alias} = "h$below->{row}$_" for 0 .. $#{ $below->{items} };
+    push @{ $below->{conditions} }, $self->condition($below, 2) if chance(0.3);
+    $self->add_hoisted($below) if chance(0.4);
+    $level->{paths}{$name} = $e;
+    $level->{grouped_by_embed} = $below->{grouped_by_embed} || grep { !$_->{aggregate} } @{ $below->{items} };
+    push @{ $level->{items} }, { embed => $e };
 }
 
 sub add_embed {
@@ -229,7 +252,7 @@ sub add_order {
     if ($level->{aggregated}) {
         my @groups = grep { $_->{field} && !$_->{aggregate} } @{ $level->{items} };
         push @{ $level->{order} }, map { { field => $_->{field}, direction() } } @groups;
-        $level->{total} = 1;
+        $level->{total} = !$level->{grouped_by_embed};
     } else {
         push @{ $level->{order} }, $self->order_term($level) for 1 .. int rand 3;
         my $cut = $keyed && ($level->{above} ? chance(0.3) : chance(0.5));
@@ -379,7 +402,9 @@ sub write_request {
     push @parameters, ['select', $select] unless @{ $top->{items} } == 1 && $top->{items}[0]{all} && chance(0.5);
     my %accept = (csv => 'text/csv', stripped => 'application/vnd.pgrst.array+json;nulls=stripped', object => 'application/vnd.pgrst.object+json');
     push @headers, Accept => $accept{ $self->{form} } if $accept{ $self->{form} };
-    push @headers, Prefer => "count=$self->{count}" if $self->{count};
+    $self->{time_zone} = pick('Europe/Berlin', 'Asia/Kolkata', 'America/St_Johns', 'UTC') if chance(0.15);
+    my $prefer = join ', ', ("count=$self->{count}") x !!$self->{count}, ("timezone=$self->{time_zone}") x !!$self->{time_zone};
+    push @headers, Prefer => $prefer if length $prefer;
     my $path = '/' . escape($c->{entity});
     if (chance(0.1) && !$self->{key}) { push @headers, 'Accept-Profile' => "v$c->{version}" }
     else                              { $path = "/v$c->{version}$path" }
@@ -487,17 +512,17 @@ sub outputs {
             } else {
                 $joins .= ' LEFT JOIN LATERAL ' . ($e->{relation}{to_many}
                     ? '(SELECT ' . join(', ', map { "coalesce(json_agg(q.v$_ ORDER BY q.n), '[]') AS v$_" } 0 .. $#$keys) . " FROM ($select) q)" : "($select)") . " $row ON true";
-                push @outputs, map { { key => $keys->[$_]{key}, sql => "$row.v$_", json => $e->{relation}{to_many} || $keys->[$_]{json} } } 0 .. $#$keys;
+                push @outputs, map { hoisted_output($level, $keys->[$_], "$row.v$_") } 0 .. $#$keys if $e->{level}{hoisted};
+                push @outputs, map { { key => $keys->[$_]{key}, sql => "$row.v$_", json => $e->{relation}{to_many} || $keys->[$_]{json} } } 0 .. $#$keys if !$e->{level}{hoisted};
             }
         } else {
             my $f   = $item->{field};
-            my $sql = $f ? field_sql($f) : '*';
+            my $sql = $f ? field_sql($f) : $level->{hoisted} ? 'true' : '*';
             $sql .= '::' . ($cast_sql{ $item->{cast} } // $item->{cast}) if $item->{cast};
-            $sql = "$item->{aggregate}($sql)" if $item->{aggregate};
-            $sql .= "::$item->{result_cast}" if $item->{result_cast};
+            $sql = aggregate_sql($item, $sql) unless $level->{hoisted};
             my $key = $item->{alias} // $item->{aggregate};
             $key //= (map { $_->{operand} } grep { !$_->{index} } reverse @{ $f->{path} })[0] // $f->{column}{name};
-            push @outputs, { key => $key, sql => $sql, group => !$item->{aggregate} };
+            push @outputs, { key => $key, sql => $sql, group => !$item->{aggregate}, aggregate => $item->{aggregate}, result_cast => $item->{result_cast} };
         }
     }
     my (@kept, %place);    # a key twice: the first place, the last value
@@ -506,6 +531,20 @@ sub outputs {
         $kept[$place{ $o->{key} }] = $o;
     }
     return (\@kept, $joins);
+}
+
+sub aggregate_sql {
+    my ($item, $sql) = @_;
+    $sql = "$item->{aggregate}($sql)" if $item->{aggregate};
+    $sql .= "::$item->{result_cast}" if $item->{result_cast};
+    return $sql;
+}
+
+# What comes out of a to-one that is spread with aggregates: on its way up as it is, then aggregated.
+sub hoisted_output {
+    my ($level, $inner, $sql) = @_;
+    return { %$inner, sql => $sql } if $level->{hoisted};
+    return { key => $inner->{key}, sql => aggregate_sql($inner, $sql), group => !$inner->{aggregate} };
 }
 
 sub object_sql {
