@@ -64,8 +64,8 @@ is(requests('', '', 404), 1, 'what names no contract is counted, too');
 }
 
 # over a reload, and over the death of those that counted
-kill 'HUP', $master;
 my %before = map { $_ => 1 } split ' ', read_file("/proc/$master/task/$master/children");
+kill 'HUP', $master;
 wait_until { my @now = split ' ', read_file("/proc/$master/task/$master/children"); @now == 2 && !grep { $before{$_} } @now } 'the responders to be replaced';
 is(requests(items => 1, 200), 5, 'a reload forgets nothing');
 is(metrics()->{oriel_responder_deaths_total}, 0, 'and is no death');
