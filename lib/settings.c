@@ -10,8 +10,8 @@ const char *settings_find(void)
     return access("oriel.json", F_OK) == 0 ? "oriel.json" : "/etc/oriel/oriel.json";
 }
 
-const char *const settings_keys[] = {"database", "changes", "lock",   "rollback",  "entities",
-                                     "sources",  "drop",    "worker", "responder", NULL};
+const char *const settings_keys[] = {"database", "changes", "lock",   "rollback",  "entities", "sources",
+                                     "drop",     "metrics", "worker", "responder", NULL};
 
 int settings_load(struct settings *s, struct arena *a, const char *path)
 {
@@ -28,6 +28,7 @@ int settings_load(struct settings *s, struct arena *a, const char *path)
         .entities = cfg_resolve(root, cfg_string(root, "entities", "entities")),
         .sources = cfg_resolve(root, cfg_string(root, "sources", "sources")),
         .drop = cfg_resolve(root, cfg_string(root, "drop", "drop")),
+        .metrics = cfg_string(root, "metrics", NULL),
         .worker = cfg_get(root, "worker"),
         .responder = cfg_get(root, "responder"),
     };

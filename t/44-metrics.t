@@ -6,7 +6,7 @@ use Oriel::Stack;
 use Oriel::Test;
 use Test::More;
 
-my $s = Oriel::Stack->new(domain => { 'sql/changes/0001-items/expand.sql' => <<'END' }, start => [qw(responders nginx)]);
+my $s = Oriel::Stack->new(domain => { 'sql/changes/0001-items/expand.sql' => <<'END' }, start => [qw(responders nginx)], tcp => 1);
 CREATE TABLE dp.item (id integer PRIMARY KEY, name text);
 INSERT INTO dp.item SELECT i, 'item ' || i FROM generate_series(1, 10) i;
 CREATE VIEW api.v_items_v1 AS SELECT i.id, i.name FROM dp.item i;
@@ -61,6 +61,39 @@ is(requests('', '', 404), 1, 'what names no contract is counted, too');
     cmp_ok($m->{"${name}_sum{$of}"}, '>', 0, 'and the time they took');
     is($m->{oriel_responders}, 2, 'two responders');
     is($m->{oriel_responders_connected}, 2, 'both connected');
+}
+
+# --- beside the leases ---
+{
+    my $url  = "http://$s->{tcp}/metrics";
+    my $main = qr/contract +reader +address +since +pid\n.*\n\n/s;
+    $s->sql(q{DROP VIEW api.v_unused_v1; CREATE VIEW api.v_late_v1 AS SELECT i.id FROM dp.item i; NOTIFY oriel_contract});
+    # the lease of one whom no responder counts; the session is the test's own
+    my $holder = $s->{children}->start('holder', {}, Oriel::Cluster::bin() . '/psql', '-XqAt', '-d', $s->{db}->conninfo . ' user=postgres application_name=holder',
+        '-c', "SELECT pg_advisory_lock_shared(classid::integer, hashtext('v_late_v1')) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 2 LIMIT 1; SELECT pg_sleep(600)");
+    my $lists = sub { my ($code, $out, $err) = $s->oriel('readers', @_); return "$code $out$err" };
+    wait_until { $lists->() =~ /^v_late_v1 +holder /m && $lists->() !~ /^(?:v_unused_v1|\(unknown\)) /m } 'the leases to be as they should';
+    my $list = $lists->('--metrics', $url);
+    like($list, qr/^0 $main/, 'oriel readers shows the leases');
+    like($list, qr/^contract +leases +requests +of them refused\n/m, 'and with the address of the metrics, by contract');
+    like($list, qr/^v_items_v1 +2 +8 +3$/m, 'leases, requests, and those refused');
+    like($list, qr/^v_items_v2 +2 +3 +1$/m, 'of each version');
+    like($list, qr/^\(no contract\) +0 +\d+ +1$/m, 'what named none');
+    like($list, qr/^v_unused_v1 +0 +0 +0$/m, 'one that is counted, and has no lease any more');
+    like($list, qr/^v_late_v1 +1 +- +-$/m, 'and one with a lease that nobody counts');
+    is_deeply([grep { length > 100 } split /\n/, $list], [], 'within 100 columns');
+    unlike($lists->(), qr/of them refused/, 'without an address nothing is asked');
+    $s->{settings}{metrics} = $url;
+    $s->write_config;
+    like($lists->(), qr/^v_items_v1 +2 +8 +3$/m, 'which oriel.json may give');
+    like($lists->('--metrics', "http://$s->{tcp}/"), qr/^1 contract +reader.*\/: it has no oriel_requests_total: these are not/s, 'what is no metrics is told, behind the leases');
+    like($lists->('--metrics', "http://$s->{tcp}/v1/nothing"), qr/^1 contract +reader.*\/v1\/nothing: status 404, where 200 was expected/s, 'so is another status');
+    like($lists->('--metrics', 'http://127.0.0.1:1/metrics'), qr/^1 contract +reader.*127\.0\.0\.1:1\/metrics: .*connect/s, 'so is an address where nobody listens');
+    $s->sql(q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'holder'});
+    $s->stop('holder');
+    $s->sql(q{DROP VIEW api.v_late_v1; CREATE VIEW api.v_unused_v1 AS SELECT i.id FROM dp.item i; COMMENT ON VIEW api.v_unused_v1 IS E'Nobody asks for it.\n@primaryKey id'; GRANT SELECT ON api.v_unused_v1 TO oriel_ds; NOTIFY oriel_contract});
+    delete $s->{settings}{metrics};
+    $s->write_config;
 }
 
 # over a reload, and over the death of those that counted

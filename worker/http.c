@@ -2,6 +2,7 @@
 
 #include <curl/curl.h>
 #include <openssl/evp.h>
+#include <poll.h>
 #include <strings.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -276,4 +277,43 @@ void http_free(struct http *h)
         close(h->answer.fd);
     arena_release(&h->arena);
     free(h);
+}
+
+/* ---- with waiting ---- */
+
+static int append_body(const struct http_answer *answer, struct buf *body)
+{
+    char piece[16384];
+    for (size_t at = 0; at < answer->size;) {
+        ssize_t n = pread(answer->fd, piece, sizeof piece, (off_t)at);
+        if (n <= 0)
+            return -1;
+        buf_put(body, piece, (size_t)n);
+        at += (size_t)n;
+    }
+    return body->failed ? -1 : 0;
+}
+
+int http_get(const char *url, long long timeout_ms, struct buf *body)
+{
+    struct http_request request = {
+        .url = url, .timeout_ms = timeout_ms, .connect_timeout_ms = timeout_ms, .most_bytes = body->max - body->len};
+    struct http *h = http_start(&request);
+    enum http_state state = HTTP_BUSY;
+    int result = -1;
+    if (!h)
+        return -1;
+    while ((state = http_step(h)) == HTTP_BUSY)
+        poll(&(struct pollfd){.fd = http_fd(h), .events = POLLIN}, 1, (int)http_wait_ms(h));
+    const char *shown = http_display(&h->arena, url);
+    if (state == HTTP_FAILED)
+        log_error("%s: %s", shown, h->problem);
+    else if (h->answer.status != 200)
+        log_error("%s: status %ld, where 200 was expected", shown, h->answer.status);
+    else if (append_body(&h->answer, body) < 0)
+        log_error("%s: the answer cannot be read again", shown);
+    else
+        result = 0;
+    http_free(h);
+    return result;
 }

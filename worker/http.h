@@ -1,10 +1,12 @@
 /*
- * GET by HTTP, without waiting: the only file that knows libcurl. The body goes into a file without a name. Only http
- * and https are spoken, redirects are bounded, and credentials go to the host that was asked and to no other.
+ * GET by HTTP, without waiting (but for http_get): the only file that knows libcurl. The body goes into a file without
+ * a name. Only http and https are spoken, redirects are bounded, and credentials go to the host that was asked and to
+ * no other.
  */
 #ifndef ORIEL_HTTP_H
 #define ORIEL_HTTP_H
 
+#include "lib/buf.h"
 #include "lib/mem.h"
 
 struct http_request {
@@ -47,6 +49,10 @@ const char *http_problem(const struct http *h); /* a sentence */
 const struct http_answer *http_answer(const struct http *h);
 int http_take_body(struct http *h); /* its fd, from now on the caller's */
 void http_free(struct http *h);     /* NULL is nothing; breaks off what is on its way */
+
+/* The body of url, appended to body, whose maximum is the most that it may have. It waits, timeout_ms at most. -1 after
+ * a message: also when the status is another one than 200. */
+int http_get(const char *url, long long timeout_ms, struct buf *body) must_check;
 
 /* ref as it is meant on the page of base, in a; NULL when that is no URL of http or https. */
 const char *http_resolve(struct arena *a, const char *base, const char *ref);
