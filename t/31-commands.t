@@ -52,7 +52,7 @@ is_deeply([run_command($oriel, 'complete', '--', 'try', '')], [0, '', ''], 'noth
 # Bash itself, with the file that is installed.
 $ENV{ORIEL_CONFIG} = "$folder/oriel.json";
 my ($status, $said) = run_command('bash', '-c', <<"END");
-PATH=@{[build_folder()]}:\$PATH
+PATH="@{[build_folder()]}:\$PATH"
 . conf/completion/oriel
 COMP_WORDS=(oriel try bo) COMP_CWORD=2
 _oriel
