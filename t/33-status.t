@@ -67,7 +67,7 @@ wait_until { (() = read_file("$s->{folder}/log/watch-json.log") =~ /^\{"sources"
 $s->{children}->stop('watch-json');
 my @documents = JSON::PP->new->incr_parse(read_file("$s->{folder}/log/watch-json.log"));
 cmp_ok(scalar @documents, '>=', 2, 'JSON, one document behind the other');
-$s->{children}->start('watch-terminal', {}, 'script', '-qfec', "@watch", '/dev/null');
+$s->{children}->start('watch-terminal', {}, 'script', '-qfec', join(' ', map { "'$_'" } @watch), '/dev/null');
 my $picture = qr/\e\[H\e\[2J\d\d:\d\d:\d\dZ, Ctrl-C ends\r\n\r\nsource +state/;
 ok((wait_until { (() = read_file("$s->{folder}/log/watch-terminal.log") =~ /$picture/g) >= 2 } 'pictures on a terminal'), 'on a terminal in place');
 $s->{children}->stop('watch-terminal');
