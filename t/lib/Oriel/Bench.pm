@@ -50,7 +50,7 @@ sub fill {
 INSERT INTO dp.vendor (id, client, external_id, name, country, raw_batch, raw_line)
     SELECT n, 'acme', 'V-' || n, 'Vendor number ' || n, (ARRAY['DE', 'FR', 'IT', NULL])[n % 4 + 1], 1, n FROM generate_series(1, $vendors) n;
 INSERT INTO dp.product (id, client, external_id, vendor_id, name, category, price, in_stock, tags, updated_at, raw_batch, raw_line)
-    SELECT n, 'acme', 'P-' || n, n * 7919 % $vendors + 1, 'Product number ' || n || ', plain', (ARRAY['tools', 'lamps', 'benches'])[n % 3 + 1],
+    SELECT n, 'acme', 'P-' || n, n::bigint * 7919 % $vendors + 1, 'Product number ' || n || ', plain', (ARRAY['tools', 'lamps', 'benches'])[n % 3 + 1],
         (n % 100000) / 100.0, n % 5 <> 0, '["sale", "new"]', '2026-01-01Z'::timestamptz + n * interval '1 second', 1, n
     FROM generate_series(1, $rows) n;
 -- as the worker does when it starts, so that answers carry the version of the data
@@ -201,7 +201,7 @@ sub paths_file {
 # wrk: { rate, p50, p99 } of answers per second and microseconds. Dies when an answer was an error.
 sub load {
     my ($self, $server, $file, %options) = @_;
-    my ($code, $out, $err) = run_command('wrk', '-t1', '-c' . ($options{connections} // 16), '-d' . ($options{seconds} // 2) . 's', '--latency',
+    my ($code, $out, $err) = run_command('wrk', '-t1', '--timeout', '30s', '-c' . ($options{connections} // 16), '-d' . ($options{seconds} // 2) . 's', '--latency',
         (map { ('-H', $_) } @{ $options{headers} // [] }), '-s', 't/bench/requests.lua', $self->url($server), $file);
     die "wrk failed: $out$err\n" if $code;
     my ($requests, $seconds, $failures, $p50, $p99) = $out =~ /^result (\d+) ([\d.]+) (\d+) (\d+) (\d+)$/m or die "wrk said:\n$out$err\n";
