@@ -185,7 +185,7 @@ static bool finished(const struct responder *r)
     const int *n = r->server.connections.n;
     if (!r->stop)
         return false;
-    return (!n_waiting(&r->server.connections) && !n[CONNECTION_SENDING] && !r->server.n_exchanges) ||
+    return (!n_waiting(&r->server.connections) && !n[CONNECTION_SENDING] && !r->server.exchanges.n) ||
            clock_ms() >= r->stop_at;
 }
 

@@ -6,261 +6,15 @@
 #include <time.h>
 
 #include "fcgi-app/clock.h"
+#include "fcgi-app/flow.h"
 #include "fcgi-app/request.h"
 #include "fcgi-app/validator.h"
-#include "lib/log.h"
-#include "lib/pg.h"
 
 enum {
     US_PER_MS = 1000,
-    YOUNG = 250,              /* ms since the web server was asked, in which a request may go back to it */
-    LARGEST_BODY = 64 << 20,  /* bytes of an answer that cannot be streamed: of one row */
-    CHUNK = 64 << 10,         /* bytes of rows that are sent together */
-    MUCH_PENDING = 256 << 10, /* bytes that the web server has not taken, above which no more rows are read */
-    STANDSTILL = 60000        /* ms in which the web server takes nothing of an answer, after which it is given up */
+    YOUNG = 250,            /* ms since the web server was asked, in which a request may go back to it */
+    LARGEST_BODY = 64 << 20 /* bytes of an answer that cannot be streamed: of one row */
 };
-
-static const struct buf nothing;
-
-/* --- exchanges --- */
-
-static struct exchange *exchange_new(struct server *s, struct connection *c)
-{
-    struct exchange *e = s->unused;
-    if (e)
-        s->unused = e->older;
-    else {
-        e = mem_alloc(sizeof *e);
-        arena_init(&e->arena);
-    }
-    e->server = s;
-    e->connection = c;
-    c->exchange = e;
-    return e;
-}
-
-static void exchange_recycle(struct server *s, struct exchange *e)
-{
-    if (e->connection)
-        e->connection->exchange = NULL;
-    arena_reset(&e->arena);
-    e->older = s->unused;
-    s->unused = e;
-}
-
-static void queue_add(struct server *s, struct exchange *e)
-{
-    e->older = s->newest;
-    e->newer = NULL;
-    *(s->newest ? &s->newest->newer : &s->oldest) = e;
-    s->newest = e;
-    s->n_exchanges++;
-}
-
-static void queue_remove(struct server *s, struct exchange *e)
-{
-    *(e->older ? &e->older->newer : &s->oldest) = e->newer;
-    *(e->newer ? &e->newer->older : &s->newest) = e->older;
-    s->n_exchanges--;
-}
-
-/* --- what goes to the web server --- */
-
-/* All of the answer is with the web server. */
-static void finish(struct server *s, struct connection *c)
-{
-    bool keep = web_end(c->web) && !s->closing;
-    if (c->last)
-        web_close_gently(c->web);
-    if (c->last || !keep) {
-        connection_close(&s->connections, c);
-        return;
-    }
-    connection_watch(&s->connections, c, EPOLLIN);
-    connection_become(&s->connections, c, CONNECTION_IDLE);
-}
-
-/* All of the answer is written. */
-static void finish_when_sent(struct server *s, struct connection *c)
-{
-    if (web_failed(c->web)) {
-        connection_close(&s->connections, c);
-    } else if (web_pending(c->web)) {
-        c->moved_at = clock_ms();
-        connection_watch(&s->connections, c, EPOLLOUT);
-        connection_become(&s->connections, c, CONNECTION_SENDING);
-    } else {
-        finish(s, c);
-    }
-}
-
-/* database_us: how long the database had the request; -1 when it never had it. */
-static void send_answer(struct server *s, struct connection *c, struct answer *a, const struct plan *p,
-                        int64_t begun_us, int64_t database_us)
-{
-    int64_t total_us = clock_us() - begun_us;
-    board_count_answer(s->board, p->contract, a->status, total_us);
-    answer_timing(a, database_us, total_us);
-    web_put(c->web, &a->head, &a->body, true);
-    finish_when_sent(s, c);
-}
-
-/* --- rows --- */
-
-/* Nobody waits for the answer any more. The connection is closed, or has got another one. */
-static void abandon(struct server *s, struct exchange *e)
-{
-    e->connection->exchange = NULL;
-    e->connection = NULL;
-    database_abandon(s->database, &e->task);
-}
-
-static void lose(struct server *s, struct connection *c)
-{
-    if (c->exchange && c->exchange->task.flows)
-        board_count(s->board, BOARD_BROKEN_OFF);
-    if (c->exchange)
-        abandon(s, c->exchange);
-    connection_close(&s->connections, c);
-}
-
-static void begin_result(struct server *s, const struct exchange *e)
-{
-    s->result.exchange = e;
-    answer_begin(&s->result.answer);
-    rows_begin(&s->result.rows, &e->plan);
-}
-
-/* The head, and what is there of the rows. */
-static void begin_flow(struct server *s, struct exchange *e)
-{
-    struct answer *a = &s->result.answer;
-    int64_t now = clock_us();
-    e->task.flows = true;
-    answer_stream(a, &s->result.rows, e->task.estimate);
-    answer_timing(a, now - e->asked_us, now - e->begun_us);
-    board_count_answer(s->board, e->plan.contract, a->status, now - e->begun_us);
-    board_count(s->board, BOARD_STREAMED);
-    web_put(e->connection->web, &a->head, e->plan.head ? &nothing : &a->body, e->plan.head);
-    answer_begin(a);
-}
-
-/* Stops reading rows while the web server does not take them. */
-static void press_back(struct server *s, struct connection *c)
-{
-    size_t pending = web_pending(c->web);
-    connection_watch(&s->connections, c, pending ? EPOLLOUT : 0);
-    if (pending > MUCH_PENDING)
-        database_pause(s->database, true);
-}
-
-static void flow(struct server *s, struct exchange *e)
-{
-    struct connection *c = e->connection;
-    struct answer *a = &s->result.answer;
-    if (!e->task.flows) {
-        begin_flow(s, e);
-        if (e->plan.head) { /* the rest would only be counted */
-            abandon(s, e);
-            finish_when_sent(s, c);
-            return;
-        }
-        c->moved_at = clock_ms();
-    } else {
-        web_put(c->web, &nothing, &a->body, false);
-        answer_begin(a);
-    }
-    if (web_failed(c->web))
-        lose(s, c);
-    else
-        press_back(s, c);
-}
-
-static void task_rows(struct task *t, const PGresult *r)
-{
-    struct exchange *e = t->owner;
-    struct server *s = e->server;
-    struct answer *a = &s->result.answer;
-    if (!e->connection)
-        return;
-    if (s->result.exchange != e || !r)
-        begin_result(s, e);
-    if (!r)
-        return;
-    rows_put(&s->result.rows, &a->body, r);
-    if (s->result.rows.misfit || rows_is_single(&e->plan))
-        return;
-    if (a->body.len >= (t->flows ? (size_t)CHUNK : (size_t)GATHERED_SIZE))
-        flow(s, e);
-}
-
-static const char *where(const struct exchange *e)
-{
-    return e->plan.content_location ? e->plan.content_location : "?";
-}
-
-static void log_failure(const struct exchange *e, const PGresult *result, int status)
-{
-    const struct contract *contract = e->plan.contract;
-    const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-    /* below 500 it is the client's doing, and told to the client; without a message the connection broke, which
-       database.c tells */
-    if (status >= 500 && message)
-        log_warn("%d for a request to %s@%d: %s (SQLSTATE %s)", status, contract->entity, contract->version, message,
-                 pg_sqlstate(result));
-}
-
-/* The end of an answer that has begun. One that has not all its rows must not look like one that has. */
-static void end_flow(struct server *s, struct exchange *e, const PGresult *r)
-{
-    struct connection *c = e->connection;
-    struct buf *body = &s->result.answer.body;
-    const char *message = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY); /* NULL where r is */
-    bool whole = r && PQresultStatus(r) == PGRES_TUPLES_OK && !body->failed;
-    if (whole) {
-        rows_end(&s->result.rows, body);
-        web_put(c->web, &nothing, body, true);
-        finish_when_sent(s, c);
-        return;
-    }
-    log_warn("the answer to %s broke off after %lld rows: %s", where(e), s->result.rows.n,
-             body->failed ? "a row is too large"
-             : message    ? message
-                          : "the connection to Postgres was lost");
-    board_count(s->board, BOARD_BROKEN_OFF);
-    connection_close(&s->connections, c);
-}
-
-static void end_gathered(struct server *s, struct exchange *e, const PGresult *r)
-{
-    struct answer *a = &s->result.answer;
-    int64_t database_us = clock_us() - e->asked_us;
-    if (!r)
-        answer_trouble(a, &e->plan, TROUBLE_NO_DATABASE);
-    else if (PQresultStatus(r) == PGRES_TUPLES_OK)
-        answer_rows(a, &s->result.rows, e->task.estimate);
-    else {
-        answer_failure(a, &e->plan, r);
-        log_failure(e, r, a->status);
-    }
-    send_answer(s, e->connection, a, &e->plan, e->begun_us, database_us);
-}
-
-static void task_done(struct task *t, const PGresult *r)
-{
-    struct exchange *e = t->owner;
-    struct server *s = e->server;
-    queue_remove(s, e);
-    if (e->connection) {
-        if (s->result.exchange != e)
-            begin_result(s, e);
-        if (r && PQresultStatus(r) == PGRES_TUPLES_OK)
-            rows_put(&s->result.rows, &s->result.answer.body, r);
-        (t->flows ? end_flow : end_gathered)(s, e, r);
-    }
-    s->result.exchange = NULL;
-    exchange_recycle(s, e);
-}
 
 /* --- a request --- */
 
@@ -288,9 +42,9 @@ static int send_statement(struct server *s, struct exchange *e)
         .n_settings = n_settings,
         .estimate_sql = p->estimate_sql,
         .n_estimate_params = p->n_estimate_params,
-        .rows = task_rows,
+        .rows = flow_rows,
         .most_rows = most_rows(p),
-        .done = task_done,
+        .done = flow_done,
         .owner = e,
     };
     return database_send(s->database, &e->task);
@@ -302,16 +56,16 @@ static void go_on_with_version(struct server *s, struct exchange *e)
 {
     struct connection *c = e->connection;
     bool unchanged = c && e->version.known && answer_unchanged(&s->answer, &e->plan);
-    queue_remove(s, e);
+    exchange_unqueue(&s->exchanges, e);
     if (c && !unchanged && send_statement(s, e) == 0) {
-        queue_add(s, e);
+        exchange_queue(&s->exchanges, e);
         return;
     }
     if (!unchanged)
         answer_trouble(&s->answer, &e->plan, TROUBLE_NO_DATABASE);
     if (c)
-        send_answer(s, c, &s->answer, &e->plan, e->begun_us, clock_us() - e->asked_us);
-    exchange_recycle(s, e);
+        flow_answer(s, c, &s->answer, &e->plan, e->begun_us, clock_us() - e->asked_us);
+    exchange_recycle(&s->exchanges, e);
 }
 
 static void version_done(struct task *t, const PGresult *r)
@@ -366,7 +120,7 @@ static int ask_database(struct server *s, struct exchange *e)
 {
     const struct plan *p = &e->plan;
     enum answer_trouble trouble = TROUBLE_BUSY;
-    if (s->n_exchanges < s->service->options.max_in_flight) {
+    if (s->exchanges.n < s->service->options.max_in_flight) {
         e->asked_us = clock_us();
         if (send_all(s, e) == 0)
             return 0;
@@ -436,40 +190,18 @@ static int begin_exchange(struct server *s, struct connection *c, struct exchang
 
 static void serve(struct server *s, struct connection *c)
 {
-    struct exchange *e = exchange_new(s, c);
+    struct exchange *e = exchange_new(&s->exchanges, s, c);
     e->begun_us = clock_us();
     connection_become(&s->connections, c, CONNECTION_BUSY);
     if (begin_exchange(s, c, e) == 0) {
-        queue_add(s, e);
+        exchange_queue(&s->exchanges, e);
         return;
     }
-    send_answer(s, c, &s->answer, &e->plan, e->begun_us, -1);
-    exchange_recycle(s, e);
+    flow_answer(s, c, &s->answer, &e->plan, e->begun_us, -1);
+    exchange_recycle(&s->exchanges, e);
 }
 
 /* --- events --- */
-
-/* There is room for more of an answer. */
-static void go_on_sending(struct server *s, struct connection *c)
-{
-    size_t before = web_pending(c->web);
-    web_flush(c->web);
-    size_t pending = web_pending(c->web);
-    if (pending < before)
-        c->moved_at = clock_ms();
-    if (web_failed(c->web)) {
-        lose(s, c);
-        return;
-    }
-    if (!pending && c->state == CONNECTION_SENDING) {
-        finish(s, c);
-        return;
-    }
-    if (!pending)
-        connection_watch(&s->connections, c, 0);
-    if (c->state == CONNECTION_BUSY && pending <= MUCH_PENDING / 2)
-        database_pause(s->database, false);
-}
 
 /* Its request is under way, and yet something has come: the web server asks only after an answer, and whoever does not
  * is not served further. Watched on, it would wake the loop again and again. */
@@ -492,11 +224,11 @@ void server_event(struct server *s, struct connection *c, uint32_t events)
     case CONNECTION_BUSY:
     case CONNECTION_SENDING:
         if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
-            lose(s, c);
+            flow_lose(s, c);
         else if (events & EPOLLIN)
             ignore_input(s, c);
         else
-            go_on_sending(s, c);
+            flow_go_on(s, c);
         break;
     case CONNECTION_UNUSED: /* closed by an event before this one */
     case CONNECTION_STATES:
@@ -538,10 +270,10 @@ void server_hand_back(struct server *s)
 {
     read_or_close(s, CONNECTION_FRESH);
     read_or_close(s, CONNECTION_IDLE);
-    for (struct exchange *e = s->oldest; e; e = e->newer)
+    for (struct exchange *e = s->exchanges.oldest; e; e = e->newer)
         if (may_go_back(s, e)) {
             board_count(s->board, BOARD_HANDED);
-            lose(s, e->connection);
+            flow_lose(s, e->connection);
         }
 }
 
@@ -550,7 +282,7 @@ void server_hand_back(struct server *s)
 static int64_t refuse_late(struct server *s, int64_t now_us)
 {
     int64_t most_us = s->service->options.statement_timeout_ms * 1000;
-    for (struct exchange *e = s->oldest; most_us && e; e = e->newer) {
+    for (struct exchange *e = s->exchanges.oldest; most_us && e; e = e->newer) {
         struct connection *c = e->connection;
         if (!c || is_running(s, e))
             continue;
@@ -558,8 +290,8 @@ static int64_t refuse_late(struct server *s, int64_t now_us)
             return (e->asked_us + most_us) / 1000 + 1;
         board_count(s->board, BOARD_REFUSED);
         answer_trouble(&s->answer, &e->plan, TROUBLE_BUSY);
-        abandon(s, e);
-        send_answer(s, c, &s->answer, &e->plan, e->begun_us, -1);
+        flow_abandon(s, e);
+        flow_answer(s, c, &s->answer, &e->plan, e->begun_us, -1);
     }
     return INT64_MAX;
 }
@@ -568,34 +300,13 @@ static void tell_board(const struct server *s)
 {
     const struct exchange *e = s->result.exchange;
     board_tell(s->seat, BOARD_CONNECTED, database_is_ready(s->database));
-    board_tell(s->seat, BOARD_IN_FLIGHT, s->n_exchanges);
+    board_tell(s->seat, BOARD_IN_FLIGHT, s->exchanges.n);
     board_tell(s->seat, BOARD_STREAMING, e && e->connection && e->task.flows);
-}
-
-/* Gives up answers that the web server does not take. Returns when the next may be one. */
-static int64_t give_up_still(struct server *s, int64_t now)
-{
-    struct connection *sending = s->connections.oldest[CONNECTION_SENDING], *c = NULL;
-    if (s->result.exchange && s->result.exchange->task.flows)
-        c = s->result.exchange->connection;
-    if (c && web_pending(c->web) && now - c->moved_at >= STANDSTILL) {
-        log_warn("the answer to %s is given up after %lld rows: nobody takes it", where(s->result.exchange),
-                 s->result.rows.n);
-        lose(s, c);
-        c = NULL;
-    }
-    while (sending && now - sending->moved_at >= STANDSTILL) {
-        connection_close(&s->connections, sending);
-        sending = s->connections.oldest[CONNECTION_SENDING];
-    }
-    int64_t due = sending ? sending->moved_at + STANDSTILL : INT64_MAX;
-    int64_t flow_due = c && web_pending(c->web) ? c->moved_at + STANDSTILL : INT64_MAX;
-    return due < flow_due ? due : flow_due;
 }
 
 int64_t server_turn(struct server *s)
 {
-    int64_t due = give_up_still(s, clock_ms()), late = refuse_late(s, clock_us());
+    int64_t due = flow_give_up(s, clock_ms()), late = refuse_late(s, clock_us());
     tell_board(s);
     return due < late ? due : late;
 }
@@ -616,12 +327,7 @@ void server_release(struct server *s)
 {
     database_free(s->database);
     connections_release(&s->connections);
-    while (s->unused) {
-        struct exchange *e = s->unused;
-        s->unused = e->older;
-        arena_release(&e->arena);
-        free(e);
-    }
+    exchanges_release(&s->exchanges);
     answer_release(&s->answer);
     answer_release(&s->result.answer);
     catalog_release(&s->catalog);

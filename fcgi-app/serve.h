@@ -1,10 +1,5 @@
 /*
- * From a request on a connection to its answer on it: through the plan, the database, and back.
- *
- * An answer is gathered and sent in one piece, with all that is known at its end: range, length, tag. Where it becomes
- * larger than GATHERED_SIZE, it begins with what is known by then, and its rows follow as they come: in constant
- * memory, since rows are only read from Postgres while the web server takes them. What fails after that breaks the
- * connection off, which nobody can take for the end of an answer.
+ * From a request on a connection to its answer on it: through the plan, the database, and back (flow.h).
  */
 #ifndef ORIEL_SERVE_H
 #define ORIEL_SERVE_H
@@ -12,27 +7,9 @@
 #include "fcgi-app/answer.h"
 #include "fcgi-app/board.h"
 #include "fcgi-app/catalog.h"
-#include "fcgi-app/connection.h"
-#include "fcgi-app/data_version.h"
 #include "fcgi-app/database.h"
+#include "fcgi-app/exchange.h"
 #include "fcgi-app/options.h"
-
-/* A request that is at Postgres, and what becomes of it. */
-struct exchange {
-    struct server *server;
-    struct connection *connection; /* that waits for it; NULL when none does any more */
-    struct arena arena;
-    struct plan plan;
-    struct task task, version_task; /* the version goes first, so that it is never newer than the rows */
-    struct data_version version;
-    unsigned long heard;             /* database_heard() when the version was asked for */
-    bool asks_version_only;          /* the task itself goes when it turns out to be needed */
-    struct task_setting settings[2]; /* the task's, as many as it has */
-    int64_t web_asked_at;            /* when the web server was asked; ms since 1970, 0: not known */
-    int64_t begun_us;                /* when the request was read; clock_us() */
-    int64_t asked_us;                /* when it went to Postgres */
-    struct exchange *older, *newer;  /* by the time they were asked; older also in the list of the unused */
-};
 
 struct server {
     const struct service *service;
@@ -51,8 +28,7 @@ struct server {
         struct answer answer;
         struct rows rows;
     } result;
-    struct exchange *oldest, *newest, *unused;
-    int n_exchanges;
+    struct exchanges exchanges;
 };
 
 /* epoll: the set that the database's socket is watched in, too, with data.ptr tag. */

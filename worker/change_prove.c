@@ -46,16 +46,6 @@ static int run_queries(const struct change_file *f, PGconn *c)
     return result;
 }
 
-static const char *quote(struct arena *a, const char *name)
-{
-    struct buf b;
-    buf_init(&b, 1024);
-    quote_identifier(&b, name);
-    const char *quoted = arena_strdup(a, buf_str(&b));
-    buf_release(&b);
-    return quoted;
-}
-
 /*
  * One statement over both views, joined in full by the older one's key: how many keys only one of them has, how often a
  * key stands twice, and for each column of the same name how many values differ and how many are null on one side only.
@@ -65,18 +55,18 @@ static const char *comparison_sql(struct arena *a, const struct contract *old, c
     struct buf b;
     const char *join = "", *keys = "";
     for (size_t i = 0; old->key[i]; i++) {
-        const char *k = quote(a, old->key[i]);
+        const char *k = quote_name(a, old->key[i]);
         join = arena_printf(a, "%s%so.%s = n.%s", join, i ? " AND " : "", k, k);
         keys = arena_printf(a, "%s%s%s", keys, i ? ", " : "", k);
     }
-    const char *first = quote(a, old->key[0]);
+    const char *first = quote_name(a, old->key[0]);
     buf_init(&b, 1 << 20);
     buf_printf(&b,
                "SELECT count(*) FILTER (WHERE n.%s IS NULL), count(*) FILTER (WHERE o.%s IS NULL),"
                " (SELECT count(*) FROM (SELECT FROM api.%s GROUP BY %s HAVING count(*) > 1) d)",
-               first, first, quote(a, new->view), keys);
+               first, first, quote_name(a, new->view), keys);
     for (size_t i = 0; i < old->n_columns; i++) {
-        const char *q = quote(a, old->columns[i].name);
+        const char *q = quote_name(a, old->columns[i].name);
         if (!contract_find_column(new, old->columns[i].name))
             continue;
         buf_printf(&b,
@@ -87,7 +77,7 @@ static const char *comparison_sql(struct arena *a, const struct contract *old, c
             &b, ", count(*) FILTER (WHERE o.%s IS NOT NULL AND n.%s IS NOT NULL AND (o.%s IS NULL) <> (n.%s IS NULL))",
             first, first, q, q);
     }
-    buf_printf(&b, " FROM api.%s o FULL JOIN api.%s n ON %s", quote(a, old->view), quote(a, new->view), join);
+    buf_printf(&b, " FROM api.%s o FULL JOIN api.%s n ON %s", quote_name(a, old->view), quote_name(a, new->view), join);
     const char *sql = arena_strdup(a, buf_str(&b));
     buf_release(&b);
     return sql;

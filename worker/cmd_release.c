@@ -95,13 +95,10 @@ static int run(struct command_context *context, char **argv, bool release)
     long long n;
     if (text_integer(argv[0], 1, INT64_MAX, &n) < 0)
         return command_usage(release ? "release" : "refuse", "\"%s\" is not the number of a delivery", argv[0]);
-    PGconn *c = command_connect(context); /* which looks whether the bookkeeping is of this program's version */
-    PQfinish(c);
-    if (!c)
-        return EXIT_FAILED;
-    struct domain *d = domain_load(context->config, context->database);
+    int code;
+    struct domain *d = command_domain(context, &code);
     if (!d)
-        return EXIT_USAGE;
+        return code;
     struct waiting w = {.delivery = argv[0], .domain = d};
     loader_init(&w.loader);
     bool good = session_open(&w.loader.session, d->settings.database) == 0;

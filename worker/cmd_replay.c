@@ -26,14 +26,11 @@ static int run(struct command_context *context, int argc, char **argv)
         return command_usage("replay", "name entities, or say --all");
     if (given[OPTION_JSON] && !given[OPTION_DRY_RUN])
         return command_usage("replay", "--json goes with --dry-run");
-    PGconn *c = command_connect(context); /* which looks whether the bookkeeping is of this program's version */
-    PQfinish(c);
-    if (!c)
-        return EXIT_FAILED;
-    struct domain *d = domain_load(context->config, context->database);
+    int code;
+    struct domain *d = command_domain(context, &code);
     if (!d)
-        return EXIT_USAGE;
-    int code = replay_run(d, (const char *const *)argv, &scope, given[OPTION_DRY_RUN], given[OPTION_JSON]);
+        return code;
+    code = replay_run(d, (const char *const *)argv, &scope, given[OPTION_DRY_RUN], given[OPTION_JSON]);
     domain_free(d);
     return code;
 }

@@ -28,3 +28,14 @@ PGconn *command_connect(struct command_context *context)
     PQfinish(c);
     return NULL;
 }
+
+struct domain *command_domain(struct command_context *context, int *code)
+{
+    PGconn *c = command_connect(context);
+    *code = EXIT_FAILED;
+    if (!c)
+        return NULL;
+    PQfinish(c);
+    *code = EXIT_USAGE;
+    return domain_load(context->config, context->database);
+}

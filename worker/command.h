@@ -11,6 +11,7 @@
 #include "lib/mem.h"
 #include "lib/pg.h"
 #include "lib/settings.h"
+#include "worker/domain.h"
 
 struct command_context {
     struct arena arena;         /* lives as long as the program */
@@ -87,6 +88,9 @@ void command_print_help(const struct command *command);
 /* Connects as the writer to a database whose bookkeeping is of this program's version. NULL after a message. Free with
  * PQfinish. */
 PGconn *command_connect(struct command_context *context) must_check;
+/* Loads the configuration of the domain, once it is known that the database can be had and is of this program's
+ * version. NULL after a message, *code is the command's then. Free with domain_free. */
+struct domain *command_domain(struct command_context *context, int *code) must_check;
 /* Tells a wrong use of the command and where its help is; returns EXIT_USAGE. */
 int command_usage(const char *command, const char *format, ...) printf_like(2, 3);
 

@@ -8,23 +8,13 @@
 
 enum { EXAMPLES = 3 };
 
-static const char *quote(struct arena *a, const char *name)
-{
-    struct buf b;
-    buf_init(&b, 1024);
-    quote_identifier(&b, name);
-    const char *quoted = arena_strdup(a, buf_str(&b));
-    buf_release(&b);
-    return quoted;
-}
-
 /* before a after, before b after, … with what stands between them */
 static const char *join(struct arena *a, const char *const *names, const char *before, const char *after,
                         const char *between)
 {
     const char *text = "";
     for (size_t i = 0; names[i]; i++)
-        text = arena_printf(a, "%s%s%s%s%s", text, i ? between : "", before, quote(a, names[i]), after);
+        text = arena_printf(a, "%s%s%s%s%s", text, i ? between : "", before, quote_name(a, names[i]), after);
     return text;
 }
 
@@ -120,7 +110,7 @@ static enum contract_probe_outcome probe_not_null(struct contract_probe *p, cons
             outcome = worse(outcome,
                             expect_none(p, arena_printf(a, "%s.%s: @notNull", view, columns[i]), "rows are null",
                                         arena_printf(a, "SELECT pg_catalog.count(*) OVER ()%s FROM %s WHERE %s IS NULL",
-                                                     key, view, quote(a, columns[i]))));
+                                                     key, view, quote_name(a, columns[i]))));
     PQclear(r);
     return outcome;
 }
@@ -162,8 +152,8 @@ static enum contract_probe_outcome probe_foreign_key(struct contract_probe *p, c
     if (!can_be_followed(contract_find_view(p->set, fk->target), fk))
         return PROBE_HOLDS;
     for (size_t i = 0; fk->columns[i]; i++)
-        on = arena_printf(a, "%s%st.%s = o.%s", on, i ? " AND " : "", quote(a, fk->target_columns[i]),
-                          quote(a, fk->columns[i]));
+        on = arena_printf(a, "%s%st.%s = o.%s", on, i ? " AND " : "", quote_name(a, fk->target_columns[i]),
+                          quote_name(a, fk->columns[i]));
     const char *key = *k->key ? arena_printf(a, "%s, ", join(a, k->key, "o.", "", ", ")) : "";
     const char *found;
     enum contract_probe_outcome outcome =
@@ -172,7 +162,7 @@ static enum contract_probe_outcome probe_foreign_key(struct contract_probe *p, c
                               "SELECT pg_catalog.count(*) OVER (), %s%s FROM %s o WHERE %s"
                               " AND NOT EXISTS (SELECT FROM " SCHEMA_API ".%s t WHERE %s)",
                               key, join(a, fk->columns, "o.", "", ", "), view,
-                              join(a, fk->columns, "o.", " IS NOT NULL", " AND "), quote(a, fk->target), on),
+                              join(a, fk->columns, "o.", " IS NOT NULL", " AND "), quote_name(a, fk->target), on),
                  &found);
     if (found)
         log_warn("%s: @foreignKey (%s): %s. Embeds of these rows are null. What to do: nothing, if %s hides what they "
@@ -183,7 +173,7 @@ static enum contract_probe_outcome probe_foreign_key(struct contract_probe *p, c
 
 enum contract_probe_outcome contract_probe(struct contract_probe *p, const struct contract *k)
 {
-    const char *view = arena_printf(p->arena, SCHEMA_API ".%s", quote(p->arena, k->view));
+    const char *view = arena_printf(p->arena, SCHEMA_API ".%s", quote_name(p->arena, k->view));
     if (k->problem || !k->owner_can_read || k->security_invoker)
         return PROBE_HOLDS;
     enum contract_probe_outcome outcome = probe_not_null(p, k, view);

@@ -4,16 +4,6 @@
 #include "worker/quote.h"
 #include "worker/rows.h"
 
-static const char *identifier(struct arena *a, const char *name)
-{
-    struct buf b;
-    buf_init(&b, 4096);
-    quote_identifier(&b, name);
-    const char *s = arena_strdup(a, buf_str(&b));
-    buf_release(&b);
-    return s;
-}
-
 static bool in_list(const char *const *list, const char *s)
 {
     while (*list && strcmp(*list, s) != 0)
@@ -43,8 +33,8 @@ static const char *describe_reference(struct merge_plan *p, struct merge_column 
                             target->table, c->field->name, key->name);
     c->type = type_of(p->arena, found);
     c->target = target;
-    c->target_key = identifier(p->arena, key->name);
-    c->staged = arena_printf(p->arena, "r%td.%s", c - p->columns, identifier(p->arena, target->id));
+    c->target_key = quote_name(p->arena, key->name);
+    c->staged = arena_printf(p->arena, "r%td.%s", c - p->columns, quote_name(p->arena, target->id));
     p->refers_to_itself |= strcmp(target->name, p->entity->name) == 0;
     p->parks |= c->field->on_missing == ACTION_PARK;
     return NULL;
@@ -61,7 +51,7 @@ static const char *describe_column(struct merge_plan *p, const struct field *fie
         return arena_printf(p->arena, "table %s.%s has no column \"%s\"", e->schema, e->table, name);
     struct merge_column *c = &p->columns[p->n++];
     c->field = field;
-    c->name = identifier(p->arena, name);
+    c->name = quote_name(p->arena, name);
     c->stage_name = field ? c->name : "raw_client";
     c->type = type_of(p->arena, found);
     c->key = in_list(e->primary_key, name);

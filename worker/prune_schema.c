@@ -125,22 +125,12 @@ static void add_changes(struct reasons *r, const char *name)
     }
 }
 
-static const char *quoted(struct arena *a, const char *name)
-{
-    struct buf b;
-    buf_init(&b, 1024);
-    quote_identifier(&b, name);
-    const char *text = arena_strdup(a, buf_str(&b));
-    buf_release(&b);
-    return text;
-}
-
 static const char *drop_sql(struct arena *a, const char *what, const char *table, const char *column)
 {
     if (column)
         return arena_printf(a, "ALTER TABLE IF EXISTS " SCHEMA_PRIVATE ".%s DROP COLUMN IF EXISTS %s RESTRICT",
-                            quoted(a, table), quoted(a, column));
-    return arena_printf(a, "DROP %s IF EXISTS " SCHEMA_PRIVATE ".%s RESTRICT", what, quoted(a, table));
+                            quote_name(a, table), quote_name(a, column));
+    return arena_printf(a, "DROP %s IF EXISTS " SCHEMA_PRIVATE ".%s RESTRICT", what, quote_name(a, table));
 }
 
 static struct prune_item item_of(const struct prune *p, const struct change_list *changes, const char *unknown,

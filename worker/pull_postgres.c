@@ -2,29 +2,21 @@
  * Sources of kind "postgres": a table or query in a client's database, by a watermark or whole. Rows come in runs of
  * batchRecords, in the order of watermark and key, each run a part of the pull: a short read-only statement of its own,
  * so nothing is held open there.
- *
- * Which rows are new? A transaction over there may commit late: its rows have older watermarks than rows that were read
- * already. So each pull first makes a mark, in one statement: the snapshot (which transactions are over) and the
- * highest watermark in it. What a pull cannot see yet was written by transactions from the snapshot's xmin on. They
- * began after each mark whose xmax is not beyond that xmin, so their watermarks are not below that mark's: there the
- * next pull begins. `overlap` goes back further by so much, for transactions that took their watermark before they
- * first wrote, and before the very first mark. Rows that come again and are unchanged cost no write, and a run that is
- * as it was the last time is not stored. No clock of ours is asked.
+ * What is new, watermark.h tells.
  */
-#include <json-c/json.h>
 #include <openssl/evp.h>
 #include <poll.h>
 #include <unistd.h>
 
 #include "lib/log.h"
 #include "lib/text.h"
-#include "worker/json_read.h"
 #include "worker/quote.h"
 #include "worker/secret.h"
 #include "worker/source_kind.h"
 #include "worker/spool.h"
+#include "worker/watermark.h"
 
-enum { MOST_MARKS = 16, LONGEST_SQL = 1 << 20, GRACE_MS = 10000, RUN_SUM = 32, MOST_RUNS = 2000 };
+enum { LONGEST_SQL = 1 << 20, GRACE_MS = 10000, RUN_SUM = 32, MOST_RUNS = 2000 };
 
 struct postgres_settings {
     const char *connection;
@@ -37,28 +29,13 @@ struct postgres_settings {
     const char *shown;
 };
 
-struct mark {
-    const char *xmax, *watermark;
-};
-
-/* A position's `at`. */
-struct place {
-    struct mark marks[MOST_MARKS]; /* oldest first */
-    size_t n_marks;
-    bool settled; /* the next pull may begin at the first mark; else nothing is known of what it could not see */
-    /* of the pull that is under way: NULL before its first run was stored */
-    const char *xmin, *xmax, *high; /* its mark; high is NULL where there was no row */
-    const char *watermark, *key;    /* of the last row that was stored */
-    const char *runs;               /* of the last pull, each as RUN_SUM digits */
-};
-
 enum step { STEP_NONE, STEP_CONNECT, STEP_SET_UP, STEP_BEGIN, STEP_ROWS, STEP_TAKEN };
 
 struct querying {
     enum step step;
     PGconn *c;
     struct arena arena;
-    struct place place;
+    struct watermark_place place;
     const char *type; /* of the watermark, as SQL names it */
     long long deadline_ms;
     /* of the run that is being received */
@@ -67,7 +44,7 @@ struct querying {
     const char *watermark, *key;
     EVP_MD_CTX *sum;
     char sha256[65];
-    struct buf runs; /* of this pull, as in struct place */
+    struct buf runs; /* of this pull, as in struct watermark_place */
     bool whole;      /* it was not taken up in its middle, so that runs can be compared */
     bool stored;     /* some run of it was */
 };
@@ -85,16 +62,6 @@ static long long now_ms(void)
 
 /* ---- configuration ---- */
 
-static const char *quoted(struct arena *a, const char *name)
-{
-    struct buf b;
-    buf_init(&b, LONGEST_SQL);
-    quote_identifier(&b, name);
-    const char *s = arena_strdup(a, buf_str(&b));
-    buf_release(&b);
-    return s;
-}
-
 /* "schema.table", or a query in brackets. */
 static void load_from(struct postgres_settings *g, struct arena *a, const struct cfg *root)
 {
@@ -105,8 +72,8 @@ static void load_from(struct postgres_settings *g, struct arena *a, const struct
     else if (table && (!dot || dot == table || !dot[1]))
         cfg_error(cfg_get(root, "table"), "schema and table were expected, such as \"public.orders\"");
     else if (table)
-        g->from =
-            arena_printf(a, "%s.%s", quoted(a, arena_memdup(a, table, (size_t)(dot - table))), quoted(a, dot + 1));
+        g->from = arena_printf(a, "%s.%s", quote_name(a, arena_memdup(a, table, (size_t)(dot - table))),
+                               quote_name(a, dot + 1));
     else
         g->from = arena_printf(a, "(%s\n)", query);
     g->shown = table ? table : "its query";
@@ -152,100 +119,6 @@ static void load(struct source *s, struct arena *a, const struct cfg *root, cons
     text_sha256(place, strlen(place), sum);
     s->identity = arena_memdup(a, sum, 16);
     s->settings = g;
-}
-
-/* ---- the position ---- */
-
-static const char *member(struct json_object *json, const char *key)
-{
-    json_object *value;
-    return json_object_object_get_ex(json, key, &value) ? json_object_get_string(value) : NULL;
-}
-
-static void place_parse(struct place *p, struct arena *a, const char *at)
-{
-    struct json_mistake mistake;
-    json_object *json = at ? json_read(at, strlen(at), a, &mistake) : NULL, *marks;
-    *p = (struct place){0};
-    if (!json || !json_object_is_type(json, json_type_object))
-        return;
-    *p = (struct place){.settled = member(json, "settled"),
-                        .xmin = member(json, "xmin"),
-                        .xmax = member(json, "xmax"),
-                        .high = member(json, "high"),
-                        .watermark = member(json, "watermark"),
-                        .key = member(json, "key"),
-                        .runs = member(json, "runs")};
-    size_t n = json_object_object_get_ex(json, "marks", &marks) ? json_object_array_length(marks) : 0;
-    for (size_t i = 0; i < n && i < MOST_MARKS; i++) {
-        json_object *mark = json_object_array_get_idx(marks, i);
-        p->marks[p->n_marks++] = (struct mark){member(mark, "xmax"), member(mark, "watermark")};
-    }
-}
-
-static void put(struct buf *b, const char *key, const char *value)
-{
-    if (!value)
-        return;
-    char before = b->len ? b->data[b->len - 1] : '{';
-    buf_printf(b, "%s\"%s\":", before == '{' ? "" : ",", key);
-    buf_json_string(b, value, strlen(value));
-}
-
-static const char *place_text(const struct place *p, struct arena *a)
-{
-    struct buf b;
-    buf_init(&b, LONGEST_SQL);
-    buf_putc(&b, '{');
-    put(&b, "settled", p->settled ? "yes" : NULL);
-    put(&b, "xmin", p->xmin);
-    put(&b, "xmax", p->xmax);
-    put(&b, "high", p->high);
-    put(&b, "watermark", p->watermark);
-    put(&b, "key", p->key);
-    put(&b, "runs", p->runs);
-    buf_printf(&b, "%s\"marks\":[", b.len > 1 ? "," : "");
-    for (size_t i = 0; i < p->n_marks; i++) {
-        buf_puts(&b, i ? ",{" : "{");
-        put(&b, "xmax", p->marks[i].xmax);
-        put(&b, "watermark", p->marks[i].watermark);
-        buf_putc(&b, '}');
-    }
-    buf_puts(&b, "]}");
-    const char *text = b.failed ? NULL : arena_memdup(a, buf_str(&b), b.len);
-    buf_release(&b);
-    return text;
-}
-
-static unsigned long long number(const char *s)
-{
-    return s ? strtoull(s, NULL, 10) : 0;
-}
-
-/* The place of the next pull, behind the one under way. Transaction numbers that go backwards are those of another
- * server; then no mark holds. Of too many marks the newest go, since an older one only means to read more. */
-static struct place behind(const struct place *p)
-{
-    struct place next = *p;
-    if (p->high && next.n_marks < MOST_MARKS)
-        next.marks[next.n_marks++] = (struct mark){p->xmax, p->high};
-    size_t first = next.n_marks;
-    for (size_t i = 0; i < next.n_marks; i++)
-        if (number(next.marks[i].xmax) <= number(p->xmin))
-            first = i;
-    next.settled = first < next.n_marks;
-    if (next.settled) {
-        next.n_marks -= first;
-        memmove(next.marks, next.marks + first, next.n_marks * sizeof *next.marks);
-    }
-    next.xmin = next.xmax = next.high = next.watermark = next.key = next.runs = NULL;
-    return next;
-}
-
-/* The watermark at which a pull begins; NULL: at the beginning. */
-static const char *begin_at(const struct place *p, const char *overlap)
-{
-    return p->n_marks && (p->settled || *overlap) ? p->marks[0].watermark : NULL;
 }
 
 /* ---- at work ---- */
@@ -323,7 +196,7 @@ static enum pull_result begin_connect(struct pull *p, struct querying *q)
     }
     const char *const names[] = {"dbname", "client_encoding", "application_name", password ? "password" : NULL, NULL};
     const char *const values[] = {g->connection, "UTF8", "oriel " ORIEL_VERSION, password, NULL};
-    place_parse(&q->place, &q->arena, p->position.at);
+    watermark_parse(&q->place, &q->arena, p->position.at);
     buf_reset(&q->runs);
     q->whole = !q->place.key;
     q->stored = false;
@@ -366,7 +239,7 @@ static enum pull_result ask_mark(struct pull *p, struct querying *q)
     const struct postgres_settings *g = p->source->settings;
     static const char snapshot[] = "SELECT pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())::text,"
                                    " pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text";
-    const char *mark = g->watermark ? quoted(&q->arena, g->watermark) : "";
+    const char *mark = g->watermark ? quote_name(&q->arena, g->watermark) : "";
     const char *sql = g->watermark ? arena_printf(&q->arena,
                                                   "%s, pg_catalog.pg_typeof(pg_catalog.max(q.%s))::text,"
                                                   " pg_catalog.max(q.%s)::text FROM %s q",
@@ -388,7 +261,7 @@ static bool is_number(const char *type)
 static int put_beginning(const struct querying *q, const struct postgres_settings *g, struct buf *sql, const char *mark,
                          const char *key, const char **params)
 {
-    const char *lower = mark ? begin_at(&q->place, g->overlap) : NULL;
+    const char *lower = mark ? watermark_begin(&q->place, g->overlap) : NULL;
     int n = 0;
     if (q->place.key && mark) {
         buf_printf(sql, " WHERE (q.%s, q.%s) > ($1, $2)", mark, key);
@@ -416,7 +289,7 @@ static enum pull_result ask_rows(struct pull *p, struct querying *q)
     const struct postgres_settings *g = p->source->settings;
     struct arena *a = &q->arena;
     struct buf sql;
-    const char *params[2], *key = quoted(a, g->key), *mark = g->watermark ? quoted(a, g->watermark) : NULL;
+    const char *params[2], *key = quote_name(a, g->key), *mark = g->watermark ? quote_name(a, g->watermark) : NULL;
     buf_init(&sql, LONGEST_SQL);
     buf_printf(&sql, "SELECT pg_catalog.row_to_json(q)::text, q.%s::text, %s%s%s FROM %s q", key, mark ? "q." : "NULL",
                mark ? mark : "", mark ? "::text" : "", g->from);
@@ -616,16 +489,16 @@ static const char *next(struct pull *p, const struct delivery *d, bool last, str
     const struct postgres_settings *g = p->source->settings;
     const struct querying *q = p->state;
     (void)d;
-    struct place to = q->place;
+    struct watermark_place to = q->place;
     if (last) {
-        to = g->watermark ? behind(&to) : (struct place){0};
+        to = g->watermark ? watermark_behind(&to) : (struct watermark_place){0};
         to.runs = q->whole && !q->runs.failed ? buf_str(&q->runs) : NULL;
     } else {
         to.watermark = q->watermark;
         to.key = q->key;
         to.runs = NULL;
     }
-    return place_text(&to, a);
+    return watermark_text(&to, a);
 }
 
 const struct source_kind source_kind_postgres = {.name = "postgres",

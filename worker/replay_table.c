@@ -305,16 +305,6 @@ static bool has_column(const char *const *columns, size_t n, const char *column)
     return false;
 }
 
-static const char *quoted(struct arena *a, const char *name)
-{
-    struct buf b;
-    buf_init(&b, 4096);
-    quote_identifier(&b, name);
-    const char *s = arena_strdup(a, buf_str(&b));
-    buf_release(&b);
-    return s;
-}
-
 static void list_columns(struct replay_table *t, struct arena *a)
 {
     size_t room = 1;
@@ -332,7 +322,7 @@ static void list_columns(struct replay_table *t, struct arena *a)
             if (field_is_stored(f) && !has_column(names, t->n_columns, f->name))
                 names[t->n_columns++] = f->name;
     for (size_t i = 0; i < t->n_columns; i++)
-        columns[i] = quoted(a, names[i]);
+        columns[i] = quote_name(a, names[i]);
     t->names = names;
     t->columns = columns;
 }
