@@ -296,5 +296,5 @@ cmp_ok($answers{'v2 200 '}, '>', 100, 'of both versions');
 
 stop_workers();
 is($s->stop("responders-$_"), 0, "responders-$_ ended well") for @masters;
-$s->finish(qr/./);
+$s->finish;
 done_testing;

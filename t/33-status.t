@@ -72,5 +72,5 @@ my $picture = qr/\e\[H\e\[2J\d\d:\d\d:\d\dZ, Ctrl-C ends\r\n\r\nsource +state/;
 ok((wait_until { (() = read_file("$s->{folder}/log/watch-terminal.log") =~ /$picture/g) >= 2 } 'pictures on a terminal'), 'on a terminal in place');
 $s->{children}->stop('watch-terminal');
 is(($s->oriel('status', '--every', 'often'))[0], 2, 'a wrong interval');
-$s->finish(qr/./);
+$s->finish;
 done_testing;

@@ -103,7 +103,7 @@ my $entities = entities($clean);
 is($clean->sql(q{SELECT string_agg(DISTINCT reason, ' ' ORDER BY reason) FROM raw.reject}),
     'bad_encoding bad_unit constraint duplicate_in_batch malformed missing not_in_enum out_of_range pattern stale too_long', 'every kind of dirt is in the corpus');
 cmp_ok($clean->sql('SELECT count(*) FROM raw.parked'), '>', 0, 'and some records wait for ever');
-$clean->finish(qr/./);
+$clean->finish;
 
 my $s = Oriel::Stack->new(domain => {%domain}, start => ['worker']);
 my %done;
@@ -143,5 +143,5 @@ $s->stop('worker');
 $s->sql('TRUNCATE dp.vendor, dp.product');
 is(($s->oriel('replay', '--all'))[0], 0, 'a replay of emptied tables');
 ok(views($s) eq $views, 'gives the same views, byte for byte');
-$s->finish(qr/./);
+$s->finish;
 done_testing;

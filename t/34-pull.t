@@ -159,5 +159,5 @@ subtest 'one that hangs does not hold up the others' => sub {
 };
 
 $s->stop('web');
-$s->finish(qr/./);
+$s->finish;
 done_testing;

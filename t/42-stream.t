@@ -161,7 +161,10 @@ SKIP: {
         $most = memory() if memory() > $most;
     });
     is("$ended $md5", "ended $expected{JSON}", 'whoever reads slowly gets the same');
-    cmp_ok($sanitized ? 0 : $most - $idle{memory}, '<', 16 * $MiB, 'and the rest waits in Postgres, not in the responder: ' . int(($most - $idle{memory}) / 1024) . ' KiB');
+  SKIP: {
+        skip 'sanitizers keep what is freed', 1 if $sanitized;
+        cmp_ok($most - $idle{memory}, '<', 16 * $MiB, 'and the rest waits in Postgres, not in the responder: ' . int(($most - $idle{memory}) / 1024) . ' KiB');
+    }
     my $stopped = ask_directly('/v1/products?order=id');
     wait_until { active() } 'a stream to be under way';
     my @waiting = map { my $c = $s->client; $c->send("GET /v1/nonsense HTTP/1.1\r\nHost: x\r\n\r\n"); $c } 1 .. 3;
