@@ -149,42 +149,26 @@ sub start_plain {
 # nginx in front of all; a worker process for each core. Nothing is cached but in the server `cached`.
 sub start_nginx {
     my ($self) = @_;
-    my $n = "$self->{folder}/nginx";
-    mkdir $n;
-    symlink Cwd::getcwd() . '/conf/nginx', "$n/oriel";
-    my $user = $> == 0 ? 'user root;' : '';
-    my $temp = join ' ', map { "${_}_temp_path $_;" } qw(client_body fastcgi proxy uwsgi scgi);
-    my $php  = $self->{missing}{php} ? '' : <<"END";
+    my $php = $self->{missing}{php} ? '' : <<"END";
     upstream php { server unix:$self->{folder}/s/php.sock; keepalive 8; }
     server { listen 127.0.0.1:@{[$self->port('php')]};
         location / { include oriel/oriel-params.conf; fastcgi_param SCRIPT_FILENAME $peers/php/index.php; fastcgi_pass php; fastcgi_keep_conn on; } }
 END
     my $plain_servers = join ' ', map { "server unix:$self->{folder}/s/plain.sock$_;" } 1 .. 16;
-    write_file("$n/nginx.conf", <<"END");
-daemon off; $user worker_processes 2; pid nginx.pid; error_log stderr error;
-events { worker_connections 8192; }
-http {
-    $temp
-    include oriel/oriel-http.conf;
+    $self->run_nginx(workers => 2, connections => 8192, log => 'error', http => <<"END");
     access_log off; keepalive_requests 1000000;
-    fastcgi_cache_path cache levels=1:2 keys_zone=oriel:10m max_size=256m inactive=10m use_temp_path=off;
-    upstream oriel { server unix:$self->{fcgi} max_fails=0; server unix:$self->{fcgi} max_fails=0; server unix:$self->{fcgi} max_fails=0; keepalive 16; }
     server { listen unix:$self->{http}; listen 127.0.0.1:@{[$self->port('oriel')]} backlog=8192; include oriel/oriel.conf; }
     server { listen 127.0.0.1:@{[$self->port('cached')]}; set \$oriel_cache on; include oriel/oriel.conf; }
     upstream node { server 127.0.0.1:@{[$self->port('node')]}; keepalive 16; }
     server { listen 127.0.0.1:@{[$self->port('node_nginx')]};
         location / { proxy_pass http://node; proxy_http_version 1.1; proxy_set_header Connection ""; } }
     $php
-    upstream plain { $plain_servers }
+    upstream plain { least_conn; $plain_servers }
     server { listen 127.0.0.1:@{[$self->port('plain')]};
         location / { include oriel/oriel-params.conf; fastcgi_pass plain; } }
     server { listen 127.0.0.1:@{[$self->port('static')]};
         location / { root $self->{folder}/static; default_type application/json; try_files /file.json =404; } }
-}
 END
-    unlink $self->{http};
-    $self->{children}->start('nginx', {}, 'nginx', '-p', $n, '-e', 'stderr', '-c', 'nginx.conf');
-    wait_until { -S $self->{http} && eval { Oriel::Http->new($self->{http})->open } } 'nginx to listen';
 }
 
 # --- load ---

@@ -124,27 +124,34 @@ sub free_address {
 
 sub start_nginx {
     my ($self) = @_;
+    my $tcp   = $self->{tcp} ? "listen $self->{tcp};" : '';
+    my $cache = $self->{cache} ? 'on' : 'off';    # off unless a test is about it: most look at what they have just changed
+    write_file("$self->{folder}/nginx/oriel-origins.conf", join '', map { $_ eq '*' ? "default *;\n" : qq("$_" \$http_origin;\n) } @{ $self->{settings}{responder}{origins} // [] });
+    $self->run_nginx(workers => 1, connections => 512, log => 'info', http => <<"END");
+    access_log access.log oriel;
+    server { set \$oriel_cache $cache; listen unix:$self->{http}; $tcp include oriel/oriel.conf; }
+END
+}
+
+# nginx with conf/nginx and a configuration of which `http` is the servers' part; one of these listens at $self->{http}.
+sub run_nginx {
+    my ($self, %options) = @_;
     my $n = "$self->{folder}/nginx";
     mkdir $n;
     symlink Cwd::getcwd() . '/conf/nginx', "$n/oriel";
     my $user = $> == 0 ? 'user root;' : '';
     my $upstream = join ' ', map { ("server unix:$_ max_fails=0;") x 3 } @{ $self->{upstream} // [$self->{fcgi}] };
     my $temp = join ' ', map { "${_}_temp_path $_;" } qw(client_body fastcgi proxy uwsgi scgi);
-    my $tcp = $self->{tcp} ? "listen $self->{tcp};" : '';
-    my $cache = $self->{cache} ? 'on' : 'off';    # off unless a test is about it: most look at what they have just changed
     write_file("$n/nginx.conf", <<"END");
-daemon off; $user worker_processes 1; pid nginx.pid; error_log stderr info;
-events { worker_connections 512; }
+daemon off; $user worker_processes $options{workers}; pid nginx.pid; error_log stderr $options{log};
+events { worker_connections $options{connections}; }
 http {
     $temp
     include oriel/oriel-http.conf;
-    access_log access.log oriel;
     fastcgi_cache_path cache levels=1:2 keys_zone=oriel:1m use_temp_path=off;
     upstream oriel { $upstream keepalive 16; }
-    server { set \$oriel_cache $cache; listen unix:$self->{http}; $tcp include oriel/oriel.conf; }
-}
+$options{http}}
 END
-    write_file("$n/oriel-origins.conf", join '', map { $_ eq '*' ? "default *;\n" : qq("$_" \$http_origin;\n) } @{ $self->{settings}{responder}{origins} // [] });
     unlink $self->{http};
     $self->{children}->start('nginx', {}, 'nginx', '-p', $n, '-e', 'stderr', '-c', 'nginx.conf');
     wait_until { -S $self->{http} && eval { Oriel::Http->new($self->{http})->open } } 'nginx to listen';
