@@ -225,6 +225,22 @@ wait_until { (grep { (tag('/v1/stations') // '') =~ m{^W/} } 1 .. 4) == 4 } 'the
     my $preflight = $s->client->options($target, Origin => 'https://a.example', 'Access-Control-Request-Method' => 'GET');
     is("$preflight->{status} $preflight->{headers}{'access-control-allow-origin'}", '200 https://a.example', 'a preflight');
 
+    # an origin that comes to the list, and goes again, while answers are kept
+    my $allow = sub {
+        $s->stop($_) for qw(nginx responders);
+        $s->{settings}{responder}{origins} = [@_];
+        $s->write_config;
+        $s->start($_) for qw(responders nginx);
+        wait_until { $s->get('/v1/notes', as('OSL'))->{status} == 200 } 'the responders to be back';
+    };
+    my @from = (Origin => 'https://c.example');
+    my $held = $fresh->();
+    for my $case ([], ['https://c.example'], ['https://a.example'], ['*'], ['https://a.example', 'https://b.example']) {
+        $allow->(@$case);
+        my ($may) = grep { /^\*$|c\.example/ } @$case;
+        is($s->get($held, @from)->{headers}{'access-control-allow-origin'}, $may, "who may read is up to date: @$case (round $_)") for 1, 2;
+    }
+
     # for nobody else
     my $shared = '/v1/mine?limit=7';
     is($s->get($shared, as('OSL'))->{json}[0]{code}, 'OSL', 'an answer to a token');
