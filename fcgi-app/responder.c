@@ -15,6 +15,7 @@ enum {
     EVENTS_PER_WAIT = 64,
     SHED_AFTER = 50,   /* ms for which a statement runs before the requests behind it had better go elsewhere */
     SHED_LOOK = 50,    /* ms between looks at the others, while this one takes nothing */
+    CLOSE_EVERY = 5,   /* ms between two kept connections that a responder closes when it ends */
     MOST_WAITING = 256 /* connections without a request under way; beyond it the oldest goes */
 };
 
@@ -29,8 +30,9 @@ struct responder {
     const struct service *service;
     int epoll, ready_fd;
     enum stop stop;
-    int64_t stop_at; /* when draining ends */
-    bool shed;       /* it takes nothing: others do, until the statement that runs is done */
+    int64_t stop_at;  /* when draining ends */
+    int64_t close_at; /* when draining closes the next connection that is kept */
+    bool shed;        /* it takes nothing: others do, until the statement that runs is done */
     struct listener listener;
     struct server server;
 };
@@ -105,21 +107,29 @@ static void tell_open(struct responder *r)
     board_tell(r->server.seat, BOARD_OPEN, open);
 }
 
-/* Closes what is kept for a next request, but for those that are on their way. */
-static void close_idle(struct responder *r)
+/*
+ * While it drains, a responder closes what nginx keeps for a next request one by one, but not what has a request on its
+ * way. Closed all at once they would meet a request that nginx tries on one after the other, and each counts as a try
+ * (fastcgi_next_upstream_tries). Returns when it must be called again.
+ */
+static int64_t close_when_due(struct responder *r)
 {
     struct connections *all = &r->server.connections;
-    for (struct connection *c = all->oldest[CONNECTION_IDLE], *next; c; c = next) {
-        next = c->newer;
-        if (!web_has_input(c->web))
-            connection_close(all, c);
-    }
+    int64_t now = clock_ms();
+    if (r->stop != STOP_DRAIN)
+        return INT64_MAX;
+    if (now < r->close_at)
+        return r->close_at;
+    struct connection *c = all->oldest[CONNECTION_IDLE];
+    while (c && web_has_input(c->web))
+        c = c->newer;
+    if (!c)
+        return INT64_MAX;
+    connection_close(all, c);
+    return r->close_at = now + CLOSE_EVERY;
 }
 
-/*
- * What the kernel has queued for this process by now is taken, because the kernel woke nobody else for it. Then idle
- * connections go, but not those with a request on its way.
- */
+/* What the kernel has queued for this process by now is taken, because the kernel woke nobody else for it. */
 static void start_draining(struct responder *r)
 {
     r->stop = STOP_DRAIN;
@@ -129,7 +139,6 @@ static void start_draining(struct responder *r)
     listener_off(&r->listener);
     while (accept_one(r))
         ;
-    close_idle(r);
 }
 
 static void set_shed(struct responder *r, bool shed)
@@ -222,6 +231,7 @@ static int loop(struct responder *r)
         int64_t due = earlier(server_turn(&r->server), database_turn(r->server.database));
         due = earlier(due, shed_when_due(r)); /* after the database, whose statement may have changed */
         due = earlier(due, listen_when_due(r));
+        due = earlier(due, close_when_due(r));
         if (r->stop)
             due = earlier(due, r->stop_at);
         if (finished(r))

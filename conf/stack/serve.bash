@@ -51,7 +51,10 @@ serve_write_nginx() {
         echo "    include oriel/oriel-http.conf;"
         echo "    access_log access.log oriel;"
         echo "    fastcgi_cache_path cache levels=1:2 keys_zone=oriel:10m max_size=256m inactive=10m use_temp_path=off;"
-        echo "    upstream oriel { server unix:$sockets/web/fcgi.sock max_fails=0; server unix:$sockets/web/fcgi.sock max_fails=0; server unix:$sockets/web/fcgi.sock max_fails=0; keepalive 16; }"
+        echo "    upstream oriel {"
+        for _ in {1..8}; do echo "        server unix:$sockets/web/fcgi.sock max_fails=0;"; done # site.conf says why
+        echo "        keepalive 16;"
+        echo "    }"
         echo "    server { set \$oriel_cache on; listen $address:$port; include oriel/oriel.conf; }"
         echo "}"
     } >"$state/nginx/nginx.conf"

@@ -140,7 +140,7 @@ sub run_nginx {
     mkdir $n;
     symlink Cwd::getcwd() . '/conf/nginx', "$n/oriel";
     my $user = $> == 0 ? 'user root;' : '';
-    my $upstream = join ' ', map { ("server unix:$_ max_fails=0;") x 3 } @{ $self->{upstream} // [$self->{fcgi}] };
+    my $upstream = join ' ', map { ("server unix:$_ max_fails=0;") x 8 } @{ $self->{upstream} // [$self->{fcgi}] };
     my $temp = join ' ', map { "${_}_temp_path $_;" } qw(client_body fastcgi proxy uwsgi scgi);
     write_file("$n/nginx.conf", <<"END");
 daemon off; $user worker_processes $options{workers}; pid nginx.pid; error_log stderr $options{log};
