@@ -4,6 +4,7 @@
 #include "worker/gone.h"
 #include "worker/park.h"
 #include "worker/pull.h"
+#include "worker/raw_month.h"
 
 /* So many records are read ahead at a time, between two looks whether Postgres has answered. */
 enum { READ_AHEAD = 64 };
@@ -17,10 +18,12 @@ static const char delivery_sql[] =
 static const char batch_sql[] =
     "WITH kept AS (\n"
     "    INSERT INTO raw.batch (id, source, client, delivery, first_record, \"offset\", n_records, format, header,\n"
-    "                           entities, records)\n"
+    "                           entities)\n"
     "    OVERRIDING SYSTEM VALUE\n"
-    "    VALUES ($1::bigint, $2, $3, $4::bigint, $5::bigint, $6::bigint, $7::integer, $8::jsonb, $9, $10::jsonb, $11)\n"
-    "    RETURNING id, entities)\n"
+    "    VALUES ($1::bigint, $2, $3, $4::bigint, $5::bigint, $6::bigint, $7::integer, $8::jsonb, $9, $10::jsonb)\n"
+    "    RETURNING id, received_at, entities),\n"
+    "payload AS (\n"
+    "    INSERT INTO raw.payload (batch, received_at, records) SELECT id, received_at, $11::bytea[] FROM kept)\n"
     "INSERT INTO raw.batch_entity (batch, entity)\n"
     "SELECT k.id, e FROM kept k CROSS JOIN LATERAL pg_catalog.jsonb_object_keys(k.entities) e";
 static const char counts_sql[] = "SELECT entity, rejected, inserted + updated + unchanged + rejected + parked\n"
@@ -122,6 +125,8 @@ static int store_raw(struct batch *b, struct session *s)
         {.value = records->data, .len = (int)records->len, .binary = 1},
     };
     PGresult *r = session_query_binary(s, doing_store, batch_sql, ARRAY_SIZE(params), params, false);
+    if (!r && raw_month_is_missing(&s->failure))
+        failure_set(&s->failure, "40001", doing_store, "raw has no month for today; it is made before the next try");
     PQclear(r);
     return r ? 0 : -1;
 }

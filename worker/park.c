@@ -33,9 +33,10 @@ static const char batches_sql[] = "SELECT " KEPT_COLUMNS "\n"
 /* unnest reads the array once; a subscript per record would read it once per record. */
 static const char records_sql[] =
     "SELECT r.line::integer, w.entity, r.bytes\n"
-    "FROM raw.batch b CROSS JOIN LATERAL pg_catalog.unnest(b.records) WITH ORDINALITY AS r (bytes, line)\n"
-    "JOIN pg_temp.woken w ON w.batch = b.id AND w.line = r.line\n"
-    "WHERE b.id = $1::bigint ORDER BY r.line, w.entity";
+    "FROM raw.payload p CROSS JOIN LATERAL pg_catalog.unnest(p.records) WITH ORDINALITY AS r (bytes, line)\n"
+    "JOIN pg_temp.woken w ON w.batch = p.batch AND w.line = r.line\n"
+    "WHERE p.batch = $1::bigint AND p.received_at = (SELECT b.received_at FROM raw.batch b WHERE b.id = $1::bigint)\n"
+    "ORDER BY r.line, w.entity";
 
 static const char *usable_files(const struct merge *m, struct arena *a)
 {

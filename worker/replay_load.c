@@ -19,8 +19,9 @@ static const char next_gone_sql[] = "SELECT id, source, gone_stored FROM oriel.d
 /* unnest reads the array once; a subscript per record would read it once per record. */
 static const char records_sql[] =
     "SELECT r.line::pg_catalog.int4, r.bytes\n"
-    "FROM raw.batch b CROSS JOIN LATERAL pg_catalog.unnest(b.records) WITH ORDINALITY AS r (bytes, line)\n"
-    "WHERE b.id = $1::bigint ORDER BY r.line";
+    "FROM raw.payload p CROSS JOIN LATERAL pg_catalog.unnest(p.records) WITH ORDINALITY AS r (bytes, line)\n"
+    "WHERE p.batch = $1::bigint AND p.received_at = (SELECT b.received_at FROM raw.batch b WHERE b.id = $1::bigint)\n"
+    "ORDER BY r.line";
 static const char count_sql[] = "INSERT INTO replay.batch_entity (batch, entity)\n"
                                 "SELECT $1::bigint, e FROM pg_catalog.unnest($2::text[]) e";
 static const char sum_sql[] = "SELECT pg_catalog.count(*) FROM replay.batch_entity WHERE batch = $1::bigint\n"

@@ -9,6 +9,7 @@
 #include "worker/change_removal.h"
 #include "worker/check.h"
 #include "worker/feed.h"
+#include "worker/raw_month.h"
 
 enum {
     FIRST_PAUSE_MS = 1000,
@@ -33,7 +34,7 @@ struct work {
     bool checked; /* tables and contracts were compared with this domain */
     bool leading;
     bool told_standby;
-    long long retry_at_ms, pause_ms, looked_ms, restored_ms;
+    long long retry_at_ms, pause_ms, looked_ms, restored_ms, months_ms;
     int exit_code;
     bool ending;
 };
@@ -186,6 +187,7 @@ static void begin_work(struct work *w)
         return;
     }
     w->leading = true;
+    w->months_ms = 0;
     log_info("leading: %zu sources, %zu entity files", w->domain->sources.n, w->domain->entities.n);
 }
 
@@ -295,6 +297,22 @@ static void end_brownouts(struct work *w)
     lose(w);
 }
 
+/* A month that begins while the worker is at work was made long before, so a failure may wait for the next hour. */
+static void make_months(struct work *w)
+{
+    struct session *s = &w->loader.session;
+    if (!s->c || (w->months_ms && now_ms() - w->months_ms < RAW_MONTHS_EVERY_MS))
+        return;
+    w->months_ms = now_ms();
+    if (raw_months_make(s) == 0)
+        return;
+    if (PQstatus(s->c) == CONNECTION_OK)
+        log_warn("%s: %s (SQLSTATE %s); tried again in an hour", s->failure.doing, s->failure.message,
+                 s->failure.sqlstate);
+    else
+        lose(w);
+}
+
 /* Somebody asked for a pull: the sources find out whether it is theirs. */
 static void hear(struct work *w)
 {
@@ -358,6 +376,8 @@ static long long step(struct work *w)
     }
     if (w->leading)
         hear(w);
+    if (w->leading)
+        make_months(w);
     if (w->leading)
         return serve_sources(w);
     if (w->loader.session.c)

@@ -197,7 +197,7 @@ sub log_says {
 sub begin_again {
     my $raw = $s->sql("SELECT coalesce(string_agg('DROP TABLE script.' || relname || ';', ''), '') FROM pg_class WHERE relnamespace = 'script'::regnamespace
         AND relname LIKE 'raw\\_%' AND relkind = 'r'", 'postgres');
-    $s->sql("$raw TRUNCATE script.product, dp.product; TRUNCATE raw.batch, oriel.delivery CASCADE; UPDATE oriel.entity SET next_id = 1", 'postgres');
+    $s->sql("$raw TRUNCATE script.product, dp.product; TRUNCATE raw.payload, raw.batch, oriel.delivery CASCADE; UPDATE oriel.entity SET next_id = 1", 'postgres');
 }
 
 # Runs a step one way; what it cost.
