@@ -28,9 +28,11 @@ extern const char data_version_sql[];
 void data_version_read(struct data_version *v, const PGresult *r);
 
 /*
- * Versions that were read lately, for answers to carry: a tag may be older than the rows under it, never newer, since
- * whoever comes back with it gets them anew. They hold for a moment, and no longer than until the worker says that it
- * has written. Whoever asks whether something has changed is not answered from here.
+ * Versions that were read lately. They hold for a moment, and no longer than until the worker says that it has written:
+ * an answer may carry one, since a tag may be older than the rows under it, never newer (whoever comes back with it
+ * gets them anew); and so may a 304, which is no staler than what a cache between may say. Where the contract allows no
+ * cache
+ * (@cache 0), whoever asks whether something has changed is not answered from here.
  */
 struct data_versions {
     struct kept_version {

@@ -1,34 +1,41 @@
 #include "fcgi-app/document.h"
 
-static void make(struct document *document, struct arena *a, const struct contract_set *lock, int version,
-                 enum openapi_access access)
+void documents_init(struct documents *d, const struct contract_set *lock, enum openapi_access access)
+{
+    *d = (struct documents){.lock = lock, .access = access, .n = 1};
+    arena_init(&d->arena);
+    for (int v = contract_next_version(lock, 0); v; v = contract_next_version(lock, v))
+        d->n++;
+    d->list = arena_array(&d->arena, d->n, sizeof *d->list);
+    int version = 0;
+    for (size_t i = 0; i < d->n; i++, version = contract_next_version(lock, version))
+        d->list[i].version = version;
+}
+
+void documents_release(struct documents *d)
+{
+    arena_release(&d->arena);
+}
+
+static void make(struct documents *d, struct document *document)
 {
     struct buf text;
     buf_init(&text, SIZE_MAX / 2);
-    *document = (struct document){.version = version};
-    if (openapi_print(lock, version, access, &text) == 0) {
-        document->text = arena_memdup(a, text.data, text.len);
+    if (openapi_print(d->lock, document->version, d->access, &text) == 0) {
+        document->text = arena_memdup(&d->arena, text.data, text.len);
         document->length = text.len;
     }
     buf_release(&text);
 }
 
-void documents_make(struct documents *d, struct arena *a, const struct contract_set *lock, enum openapi_access access)
+const struct document *document_find(struct documents *d, int version)
 {
-    size_t n = 1;
-    for (int v = contract_next_version(lock, 0); v; v = contract_next_version(lock, v))
-        n++;
-    struct document *list = arena_array(a, n, sizeof *list);
-    int version = 0;
-    for (size_t i = 0; i < n; i++, version = contract_next_version(lock, version))
-        make(&list[i], a, lock, version, access);
-    *d = (struct documents){.list = list, .n = n};
-}
-
-const struct document *document_find(const struct documents *d, int version)
-{
-    for (size_t i = 0; i < d->n; i++)
-        if (d->list[i].version == version)
-            return &d->list[i];
+    for (size_t i = 0; i < d->n; i++) {
+        if (d->list[i].version != version)
+            continue;
+        if (!d->list[i].text)
+            make(d, &d->list[i]);
+        return &d->list[i];
+    }
     return NULL;
 }

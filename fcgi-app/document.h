@@ -1,6 +1,7 @@
 /*
- * The OpenAPI documents that are served at / and /v<N>/. Made once per lock file: what the database holds at the moment
- * changes nothing in them, since a contract that is withheld is still promised.
+ * The OpenAPI documents that are served at / and /v<N>/. What the database holds at the moment changes nothing in them,
+ * since a contract that is withheld is still promised; so each is made once, when it is asked for first: made at the
+ * start, a hundred contracts would cost most of the time until the first answer.
  */
 #ifndef ORIEL_DOCUMENT_H
 #define ORIEL_DOCUMENT_H
@@ -9,19 +10,23 @@
 #include "lib/openapi.h"
 
 struct document {
-    int version; /* 0: all versions */
-    const char *text;
-    size_t length; /* bytes */
+    int version;      /* 0: all versions */
+    const char *text; /* NULL until it is made */
+    size_t length;    /* bytes */
 };
 
 struct documents {
-    const struct document *list; /* by version */
+    const struct contract_set *lock;
+    enum openapi_access access;
+    struct arena arena;
+    struct document *list; /* by version: one for all, and one for each */
     size_t n;
 };
 
-/* One for all versions, and one for each. They live in a. */
-void documents_make(struct documents *d, struct arena *a, const struct contract_set *lock, enum openapi_access access);
-/* NULL when there is none of that version. */
-const struct document *document_find(const struct documents *d, int version);
+/* lock must live as long. */
+void documents_init(struct documents *d, const struct contract_set *lock, enum openapi_access access);
+void documents_release(struct documents *d);
+/* With its text. NULL when there is none of that version. It lives as long as d. */
+const struct document *document_find(struct documents *d, int version);
 
 #endif

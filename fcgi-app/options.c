@@ -60,7 +60,6 @@ struct service *service_load(const char *path, int responders)
         service_free(s);
         return NULL;
     }
-    documents_make(&s->documents, &s->arena, &s->lock, openapi_access_read(s->settings.responder));
     if (responders > 0)
         s->options.responders = responders;
     return s;

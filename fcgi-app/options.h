@@ -5,7 +5,6 @@
 #ifndef ORIEL_OPTIONS_H
 #define ORIEL_OPTIONS_H
 
-#include "fcgi-app/document.h"
 #include "fcgi-app/token.h"
 #include "lib/contract.h"
 #include "lib/settings.h"
@@ -33,8 +32,7 @@ struct service {
     struct arena arena;
     struct settings settings;
     struct options options;
-    struct contract_set lock;   /* the contracts that were agreed on: what is served */
-    struct documents documents; /* and how they are described */
+    struct contract_set lock; /* the contracts that were agreed on: what is served */
 };
 
 extern const char *const option_keys[]; /* that the section may have; NULL-terminated */

@@ -44,14 +44,14 @@ struct api_contract {
 struct api {
     struct api_contract *contracts; /* sorted by entity, then version */
     size_t n;
-    long long max_rows;                /* per request; 0 for no maximum */
-    int max_depth;                     /* of and/or trees, and of embeds */
-    bool aggregates;                   /* count(), sum() and the like may be asked for */
-    int retry_after;                   /* seconds, for 503 */
-    long long exact_up_to;             /* rows that COUNT_ESTIMATED counts */
-    const char *const *origins;        /* whose pages may read, NULL-terminated (cors.h); NULL for none */
-    const struct documents *documents; /* OpenAPI, of the same contracts */
-    const struct tokens *tokens;       /* whose word on who asks is taken (token.h); NULL: the API is open */
+    long long max_rows;          /* per request; 0 for no maximum */
+    int max_depth;               /* of and/or trees, and of embeds */
+    bool aggregates;             /* count(), sum() and the like may be asked for */
+    int retry_after;             /* seconds, for 503 */
+    long long exact_up_to;       /* rows that COUNT_ESTIMATED counts */
+    const char *const *origins;  /* whose pages may read, NULL-terminated (cors.h); NULL for none */
+    struct documents *documents; /* OpenAPI, of the same contracts */
+    const struct tokens *tokens; /* whose word on who asks is taken (token.h); NULL: the API is open */
 };
 
 enum plan_kind {

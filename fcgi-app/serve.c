@@ -93,21 +93,27 @@ static int send_version(struct server *s, struct exchange *e)
     return database_send(s->database, &e->version_task);
 }
 
+/* The version that was read a moment ago, where it holds still. */
+static void take_kept_version(struct server *s, struct exchange *e)
+{
+    struct plan *p = &e->plan;
+    e->heard = database_heard(s->database);
+    if (!p->sources || (validator_asked(p) && p->contract->cache_seconds == 0))
+        return;
+    const struct data_version *kept = data_versions_find(&s->versions, p->sources, e->asked_us / US_PER_MS, e->heard);
+    if (!kept)
+        return;
+    e->version = *kept;
+    p->version = &e->version;
+}
+
 /* Where the answer is wanted, both statements go at once, unless the version is known. A connection that breaks between
  * them is told by the first. */
 static int send_all(struct server *s, struct exchange *e)
 {
-    const struct data_version *kept = NULL;
-    e->asks_version_only = validator_asked(&e->plan);
-    e->heard = database_heard(s->database);
-    if (e->plan.sources && !e->asks_version_only)
-        kept = data_versions_find(&s->versions, e->plan.sources, e->asked_us / US_PER_MS, e->heard);
-    if (kept) {
-        e->version = *kept;
-        e->plan.version = &e->version;
-    }
-    if (!e->plan.sources || kept)
+    if (!e->plan.sources || e->plan.version)
         return send_statement(s, e);
+    e->asks_version_only = validator_asked(&e->plan);
     if (send_version(s, e) < 0)
         return -1;
     if (!e->asks_version_only && send_statement(s, e) < 0)
@@ -115,13 +121,16 @@ static int send_all(struct server *s, struct exchange *e)
     return 0;
 }
 
-/* -1, with s->answer filled in, when nothing can be sent now. */
+/* 0 when Postgres is asked; -1, with s->answer filled in, when it need not be or cannot be now. */
 static int ask_database(struct server *s, struct exchange *e)
 {
     const struct plan *p = &e->plan;
     enum answer_trouble trouble = TROUBLE_BUSY;
+    e->asked_us = clock_us();
+    take_kept_version(s, e);
+    if (p->version && validator_asked(p) && answer_unchanged(&s->answer, p))
+        return -1;
     if (s->exchanges.n < s->service->options.max_in_flight) {
-        e->asked_us = clock_us();
         if (send_all(s, e) == 0)
             return 0;
         trouble = TROUBLE_NO_DATABASE;
@@ -319,7 +328,8 @@ void server_init(struct server *s, const struct service *service, struct board *
     answer_init(&s->answer, LARGEST_BODY, service->options.retry_after);
     answer_init(&s->result.answer, LARGEST_BODY, service->options.retry_after);
     catalog_init(&s->catalog, &service->lock, &service->options);
-    s->catalog.api.documents = &service->documents;
+    documents_init(&s->documents, &service->lock, openapi_access_read(service->settings.responder));
+    s->catalog.api.documents = &s->documents;
     s->database = database_new(service, &s->catalog, epoll, database_tag);
 }
 
@@ -331,4 +341,5 @@ void server_release(struct server *s)
     answer_release(&s->answer);
     answer_release(&s->result.answer);
     catalog_release(&s->catalog);
+    documents_release(&s->documents);
 }

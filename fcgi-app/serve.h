@@ -15,6 +15,7 @@ struct server {
     const struct service *service;
     struct connections connections;
     struct catalog catalog;
+    struct documents documents; /* how the contracts are described */
     struct database *database;
     struct data_versions versions;
     struct board *board;

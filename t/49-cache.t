@@ -22,7 +22,9 @@ COMMENT ON VIEW api.v_heights_v1 IS E'A view of a view.\n@primaryKey code';
 CREATE VIEW api.v_mine_v1 WITH (security_barrier) AS SELECT s.code, s."Name" FROM dp.weather_station s
     WHERE s.code = NULLIF(current_setting('request.jwt.claims', true), '')::json ->> 'station';
 COMMENT ON VIEW api.v_mine_v1 IS E'The station of who asks.\n@primaryKey code';
-GRANT SELECT ON api.v_notes_v1, api.v_clocks_v1, api.v_years_v1, api.v_heights_v1, api.v_mine_v1 TO oriel_ds;
+CREATE VIEW api.v_exact_v1 AS SELECT s.code, s."Name" FROM dp.weather_station s;
+COMMENT ON VIEW api.v_exact_v1 IS E'Never from a cache.\n@primaryKey code\n@cache 0';
+GRANT SELECT ON api.v_notes_v1, api.v_clocks_v1, api.v_years_v1, api.v_heights_v1, api.v_mine_v1, api.v_exact_v1 TO oriel_ds;
 END
 my %domain = ('sql/changes/0001-stations/expand.sql' => $expand);
 for my $file (map { glob "t/domain/weather/$_/*.json" } qw(entities sources)) {
@@ -44,7 +46,10 @@ sub deliver {
     my ($source, $name, $text) = @_;
     $s->drop_file($source, $name, $text);
     $s->wait_for_deliveries(++$deliveries);
+    let_versions_run_out();
 }
+# What a responder has read of versions it keeps for 100 ms at most.
+sub let_versions_run_out { sleep 0.11 }
 sub stations { return join '', map { join("\t", @$_) . "\n" } ['Sign', 'Place', 'Height'], @_ }
 sub tag      { my ($target, @headers) = @_; return $s->get($target, @headers)->{headers}{etag} }
 sub again    { my ($target, $tag, @headers) = @_; return $s->get($target, 'If-None-Match' => $tag, @headers)->{status} }
@@ -118,10 +123,12 @@ wait_until { (grep { (tag('/v1/stations') // '') =~ m{^W/} } 1 .. 4) == 4 } 'the
     write_file("$change/expand.sql", "CREATE TABLE dp.nothing (id integer);\n");
     write_file("$change/fill.sql", qq(-- key: dp.weather_station.height_m\nUPDATE dp.weather_station SET "Name" = upper("Name") WHERE height_m BETWEEN :lo AND :hi;\n));
     is(($s->oriel('change', 'expand'))[0], 0, 'a change is expanded');
+    let_versions_run_out();
     is(again('/v1/stations', $tag), 200, 'so no tag from before holds');
     $tag = tag('/v1/stations');
     my ($code, $out, $err) = $s->oriel('change', 'fill', '0002-names');
     is($code, 0, 'and filled') or diag $err;
+    let_versions_run_out();
     is(again('/v1/stations', $tag), 200, 'nor one from before that');
     is($s->get('/v1/stations/OSL')->{json}{Name}, 'OSLO', 'with reason');
 }
@@ -170,19 +177,34 @@ wait_until { (grep { (tag('/v1/stations') // '') =~ m{^W/} } 1 .. 4) == 4 } 'the
 {
     is($s->get('/v1/stations')->{headers}{'cache-control'}, 'max-age=0, s-maxage=1, stale-while-revalidate=1', 'a second, for caches between');
     is($s->get('/v1/notes')->{headers}{'cache-control'}, 'max-age=60, s-maxage=60, stale-while-revalidate=60', '@cache 60');
-    is($s->get('/v1/clocks')->{headers}{'cache-control'}, 'no-cache', '@cache 0');
+    is($s->get("/v1/$_")->{headers}{'cache-control'}, 'no-cache', "\@cache 0: $_") for qw(clocks exact);
     is($s->get('/v1/stations', as('OSL'))->{headers}{'cache-control'}, 'private, no-cache', 'a client\'s own');
     ok(!$s->get('/v1/stations?x=eq.1')->{headers}{'cache-control'}, 'nothing for an error');
 }
+# --- what a responder keeps of versions ---
+{
+    $s->sql("ALTER ROLE oriel_ds SET log_statement = 'all'", 'postgres');
+    $s->stop('responders');
+    $s->start('responders');
+    my $looks = sub { my $log = read_file("$s->{folder}/log/postgres.log"); return scalar(() = $log =~ /api\.oriel_data_version\(\$1\)/g) };
+    my %tag;
+    wait_until { %tag = map { $_ => tag("/v1/$_") // '' } qw(exact stations); 2 == grep { m{^W/} } values %tag } 'versions to be known';
+    wait_until { my $before = $looks->(); again('/v1/stations', $tag{stations}) == 304 && $looks->() == $before } 'a 304 without a look';
+    wait_until { my $before = $looks->(); again('/v1/stations', '"x"') == 200 && $looks->() == $before } 'rows for another tag, without a look';
+    pass('a version that was read a moment ago is not read again');
+    for (1 .. 5) {
+        my $before = $looks->();
+        is(again('/v1/exact', $tag{exact}), 304, 'where no cache is allowed');
+        is($looks->(), $before + 1, 'it is read each time');
+    }
+}
+
 # --- nginx keeps them ---
 {
     $s->stop('nginx');
     $s->{cache} = 1;
     $s->start('nginx');
     my $asked = sub { my $log = read_file("$s->{folder}/log/postgres.log"); return scalar(() = $log =~ /FROM "api"\."v_notes_v1"/g) };
-    $s->sql("ALTER ROLE oriel_ds SET log_statement = 'all'", 'postgres');
-    $s->stop('responders');
-    $s->start('responders');
     wait_until { $s->get('/v1/notes', as('OSL'))->{status} == 200 } 'the responders to be back';
     wait_until { $asked->() } 'Postgres to log what it is asked';
     # each target once, so that whatever came before does not count

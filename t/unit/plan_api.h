@@ -165,8 +165,8 @@ static struct api_contract api_contracts[] = {
     {.contract = &vendors_1},
 };
 
-static const struct document api_documents[] = {{0, "{\"all\":0}", 9}, {1, "{\"v\":1}", 7}, {2, "{\"v\":2}", 7}};
-static const struct documents test_documents = {api_documents, ARRAY_SIZE(api_documents)};
+static struct document api_documents[] = {{0, "{\"all\":0}", 9}, {1, "{\"v\":1}", 7}, {2, "{\"v\":2}", 7}};
+static struct documents test_documents = {.list = api_documents, .n = ARRAY_SIZE(api_documents)};
 
 static const struct api test_api = {.contracts = api_contracts,
                                     .n = ARRAY_SIZE(api_contracts),

@@ -79,13 +79,16 @@ static void test_made(void)
     struct contract_set lock = {.contracts = set_of_two, .n = 2};
     struct documents d;
     struct buf b;
-    documents_make(&d, &a, &lock, OPENAPI_OPEN);
+    documents_init(&d, &lock, OPENAPI_OPEN);
     is_int((long long)d.n, 3, "one of all, and one of each version");
     buf_init(&b, SIZE_MAX / 2);
     ok(openapi_print(&lock, 2, OPENAPI_OPEN, &b) == 0, "a document is written");
     is(document_find(&d, 2)->text, buf_str(&b), "the text of version 2");
     ok(document_find(&d, 2)->length == b.len, "and its length");
+    const char *made = document_find(&d, 2)->text;
+    ok(document_find(&d, 2)->text == made, "made once");
     ok(!document_find(&d, 3), "none of a version that is not");
+    documents_release(&d);
     buf_release(&b);
 }
 
