@@ -209,12 +209,12 @@ sub paced_load {
 
 sub percentile { my ($sorted, $p) = @_; return $sorted->[ min($#$sorted, int(@$sorted * $p / 100)) ] }
 
-# pgbench with the same SQL, prepared: transactions per second.
+# pgbench with the same SQL, prepared, by so many clients: transactions per second.
 sub pgbench {
     my ($self, $sql, $most, %options) = @_;
     my $script = write_file("$self->{folder}/pgbench.sql", "\\set id random(1, $most)\n" . ($sql =~ s/\$1/:id/gr) . ";\n");
     local %ENV = (%ENV, %{ $self->variables });
-    my ($code, $out, $err) = run_command(Oriel::Cluster::bin() . '/pgbench', '-n', '-M', 'prepared', '-c', 16, '-j', 2, '-T', $options{seconds} // 2, '-f', $script);
+    my ($code, $out, $err) = run_command(Oriel::Cluster::bin() . '/pgbench', '-n', '-M', 'prepared', '-c', $options{clients}, '-j', 2, '-T', $options{seconds} // 2, '-f', $script);
     my ($tps) = $out =~ /^tps = ([\d.]+)/m or die "pgbench failed: $out$err\n";
     return { rate => $tps };
 }
