@@ -1,6 +1,8 @@
 #include "worker/batch.h"
 
 #include "lib/log.h"
+#include "worker/field_ledger.h"
+#include "worker/field_rename.h"
 #include "worker/gone.h"
 #include "worker/park.h"
 #include "worker/pull.h"
@@ -58,6 +60,7 @@ struct batch {
     struct arena arena;
     const char *id;           /* raw.batch.id as text */
     struct position position; /* of a pull, behind this batch */
+    const char *news;         /* unknown fields that this source never had before; NULL for none */
 };
 
 static const char *number(struct batch *b, long long n)
@@ -131,6 +134,22 @@ static int store_raw(struct batch *b, struct session *s)
     return r ? 0 : -1;
 }
 
+/* A field that somebody renamed may be why. The end of the sentence, with that. */
+static const char *renamed(struct batch *b)
+{
+    struct field_count *f = &b->intake->fields;
+    size_t n;
+    const struct field_deviation *list = field_count_list(f, &b->arena, &n);
+    for (size_t i = 0; i < n; i++) {
+        const char *now = field_renamed_to(&list[i], list, n, f->records);
+        if (now)
+            return arena_printf(&b->arena,
+                                "; %lld records lack %s: was it renamed to %s, which no entity file asks for?",
+                                list[i].n, list[i].place, now);
+    }
+    return ".";
+}
+
 /* Says why the source stops: too much of the batch is rejected. */
 static int tell_limit(struct batch *b, struct session *s, const struct entity *e, long long rejected)
 {
@@ -139,9 +158,9 @@ static int tell_limit(struct batch *b, struct session *s, const struct entity *e
         return -1;
     failure_set(
         &s->failure, "P0001", doing_store,
-        "%lld of %d records would be rejected for %s, more than limits.rejectPercent (%g) allows: %s. Nothing of "
+        "%lld of %d records would be rejected for %s, more than limits.rejectPercent (%g) allows: %s%s Nothing of "
         "this batch was taken; `oriel try` shows the rejects; mend the entity file or the delivery, then reload",
-        rejected, b->intake->n, e->file, e->reject_percent, PQgetvalue(r, 0, 0));
+        rejected, b->intake->n, e->file, e->reject_percent, PQgetvalue(r, 0, 0), renamed(b));
     PQclear(r);
     return -1;
 }
@@ -225,6 +244,12 @@ static int begin(struct session *s)
     return r ? 0 : -1;
 }
 
+static int store_fields(struct batch *b, struct session *s)
+{
+    const struct delivery *d = b->delivery;
+    return field_ledger_add(&b->intake->fields, s, &b->arena, d->source->name, d->id, &b->news);
+}
+
 static int store(struct batch *b)
 {
     struct loader *l = b->loader;
@@ -233,8 +258,9 @@ static int store(struct batch *b)
     if (begin(s) < 0 || store_delivery(b, s) < 0)
         return -1;
     b->intake->load.delivery = b->delivery->id;
-    if (b->intake->n && (store_raw(b, s) < 0 || load_store(&b->intake->load, &l->merge, s, l->changed) < 0 ||
-                         park_take_up(&b->intake->load, &l->merge, s, l->changed) < 0 || check_counts(b, s) < 0))
+    if (b->intake->n &&
+        (store_raw(b, s) < 0 || store_fields(b, s) < 0 || load_store(&b->intake->load, &l->merge, s, l->changed) < 0 ||
+         park_take_up(&b->intake->load, &l->merge, s, l->changed) < 0 || check_counts(b, s) < 0))
         return -1;
     if (b->intake->last && b->delivery->source->complete && b->delivery->id &&
         gone_end_delivery(&l->merge, s, b->delivery->source, b->delivery->id, l->changed) < 0)
@@ -286,6 +312,11 @@ static enum batch_result store_or_not(struct batch *b)
         roll_back(b, had_id);
         return result == BATCH_STOP ? judge_failure(b->loader) : result;
     }
+    if (b->news)
+        log_info(
+            "source %s: fields that no entity file asks for, kept in raw only: %s (told once; `oriel status` counts "
+            "them)",
+            b->delivery->source->name, b->news);
     b->delivery->offset = b->intake->next_offset;
     b->delivery->records += b->intake->n;
     if (b->delivery->pull)

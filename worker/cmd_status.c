@@ -7,6 +7,7 @@
 #include "lib/log.h"
 #include "lib/text.h"
 #include "worker/command.h"
+#include "worker/status_fields.h"
 #include "worker/table.h"
 
 enum { LARGEST_OUTPUT = 64 << 20 };
@@ -85,16 +86,19 @@ static const char waiting_sql[] =
 /* To tell something more of sources, add a line: a query whose first columns make a table that fits TABLE_WIDTH. */
 static const struct part {
     const char *name, *title, *doing, *sql;
-    int columns;        /* so many go into the table; --json has all */
-    int message;        /* column of a message for people; -1: there is none */
-    bool takes_sources; /* $1 is the list of the sources that are configured */
+    int columns;                                  /* so many go into the table; --json has all */
+    int message;                                  /* column of a message for people; -1: there is none */
+    bool takes_sources;                           /* $1 is the list of the sources that are configured */
+    PGresult *(*arrange)(PGresult *r, bool json); /* makes what is shown of it; NULL: the result itself */
 } parts[] = {
-    {"sources", NULL, "reading the state of sources", sources_sql, 10, 10, true},
+    {"sources", NULL, "reading the state of sources", sources_sql, 10, 10, true, NULL},
     {"waiting", "Deliveries that wait for `oriel release DELIVERY` or `oriel refuse DELIVERY`",
-     "reading which deliveries wait", waiting_sql, 5, -1, false},
-    {"entities", "What became of the records, per entity file", "summing batches up", entities_sql, 7, -1, false},
+     "reading which deliveries wait", waiting_sql, 5, -1, false, NULL},
+    {"entities", "What became of the records, per entity file", "summing batches up", entities_sql, 7, -1, false, NULL},
     {"rejects", "Why values were not taken (`oriel rejects` shows more)", "summing rejects up", reasons_sql, 5, -1,
-     false},
+     false, NULL},
+    {"fields", "Fields that no entity file asks for, and those that all records of the last delivery lack",
+     "reading unknown and missing fields", status_fields_sql, STATUS_FIELDS_COLUMNS, -1, false, status_fields_arrange},
 };
 
 static void put_messages(struct buf *out, const PGresult *r, int column)
@@ -158,6 +162,8 @@ static int put_status(struct buf *out, PGconn *c, const char *sources, bool json
         PGresult *r = pg_query(c, part->doing, part->sql, part->takes_sources, &sources);
         if (!r)
             return -1;
+        if (part->arrange)
+            r = part->arrange(r, json);
         put_part(out, part, r, json);
         PQclear(r);
     }
@@ -219,6 +225,13 @@ const struct command command_status = {
                "removed, it is configured no more. last_pull: how long ago it was last looked at. lag: for how long "
                "the oldest\n"
                "delivery that is not finished has been worked on. per_min: records of the last minute.\n"
+               "\n"
+               "Fields are shown that no entity file of the source asks for (unknown), and that are asked for and not "
+               "there (missing):\n"
+               "of the source's last delivery all records lack them, or as many as have an unknown field of which they "
+               "may be the\n"
+               "old name. share: of the records of that delivery. records: since it was first so. --json has all.\n"
+               "\n"
                "With --watch and a pipe the pictures follow each other, an empty line between two; with --json one "
                "document each.\n",
     .run = run,

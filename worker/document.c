@@ -48,8 +48,7 @@ static size_t column_by_name(const struct header *h, const char *name)
     return h->by_name[low];
 }
 
-/* Turns "~1" into "/" and "~0" into "~" (RFC 6901, section 4), in place. */
-static void unescape_step(char *s)
+void document_unescape_step(char *s)
 {
     char *out = s;
     for (; *s; s++) {
@@ -74,7 +73,7 @@ static struct value find_cell(const struct document *d, struct arena *a, const c
         i = column_by_name(h, from + 1);
     else if (!strchr(from + 1, '/')) {
         char *name = arena_strdup(a, from + 1);
-        unescape_step(name);
+        document_unescape_step(name);
         i = column_by_name(h, name);
     }
     return i < h->n ? d->cells[i] : absent;
@@ -103,7 +102,7 @@ static bool follow(json_object **at, struct arena *a, const char *pointer)
         next = strchr(step, '/');
         if (next)
             *next++ = 0;
-        unescape_step(step);
+        document_unescape_step(step);
         if (!enter(at, step))
             return false;
     }

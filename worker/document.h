@@ -50,6 +50,9 @@ struct value document_find(const struct document *d, struct arena *a, const char
 /* The same for a value that is at hand. json may be NULL, which is JSON's null. */
 struct value document_value(struct json_object *json, struct arena *a);
 
+/* Turns "~1" into "/" and "~0" into "~" (RFC 6901, section 4), in place: a pointer's step becomes a key. */
+void document_unescape_step(char *s);
+
 /* Integers of so many digits may not fit 64 bits; see LONG_INTEGER_MARK. */
 enum { LONG_INTEGER_DIGITS = 19 };
 /* Stands behind the digits of a long integer in what json-c is given: as an integer it would saturate, as a double it

@@ -28,8 +28,8 @@ void feed_init(struct feed *f, const struct source *source, const struct entity_
     *f = (struct feed){.source = source, .delivery = {.fd = -1}, .pull = {.source = source, .fd = -1}};
     f->now = &f->intakes[0];
     f->next = &f->intakes[1];
-    intake_init(f->now, entities);
-    intake_init(f->next, entities);
+    intake_init(f->now, source, entities);
+    intake_init(f->next, source, entities);
     arena_init(&f->pull.arenas[0]);
     arena_init(&f->pull.arenas[1]);
     source->kind->open(&f->pull);

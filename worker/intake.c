@@ -2,24 +2,27 @@
 
 enum { LARGEST_RECORDS = 1 << 30, BYTEA_OID = 17, ARRAY_HEADER = 20 };
 
-void intake_init(struct intake *in, const struct entity_set *entities)
+void intake_init(struct intake *in, const struct source *source, const struct entity_set *entities)
 {
     *in = (struct intake){0};
     load_init(&in->load, entities);
+    field_count_init(&in->fields, source);
     buf_init(&in->records, LARGEST_RECORDS);
 }
 
 void intake_release(struct intake *in)
 {
     load_release(&in->load);
+    field_count_release(&in->fields);
     buf_release(&in->records);
 }
 
 void intake_reset(struct intake *in)
 {
     load_reset(&in->load);
+    field_count_reset(&in->fields);
     buf_reset(&in->records);
-    *in = (struct intake){.load = in->load, .records = in->records};
+    *in = (struct intake){.load = in->load, .fields = in->fields, .records = in->records};
 }
 
 static void put_network_integer(struct buf *b, uint32_t n)
@@ -54,6 +57,8 @@ static void take(struct intake *in, const struct source *source, const struct re
         in->offset = record->offset;
     in->next_offset = record->next_offset;
     struct lineage at = {.batch = in->batch, .line = in->n};
+    if (!record->problem)
+        field_count_record(&in->fields, &record->document);
     for (size_t i = 0; i < source->n_entities; i++)
         load_record(&in->load, (size_t)(source->entities[i] - in->load.set->list), record, at, source->client);
 }

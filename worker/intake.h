@@ -6,10 +6,12 @@
 #define ORIEL_INTAKE_H
 
 #include "worker/delivery.h"
+#include "worker/field_count.h"
 #include "worker/load.h"
 
 struct intake {
     struct load load;
+    struct field_count fields;
     struct buf records; /* as they came, as a binary bytea[] */
     int64_t batch;      /* raw.batch.id; 0: not begun */
     int n;              /* records */
@@ -22,7 +24,7 @@ struct intake {
     bool failed;            /* told: the delivery cannot be read beyond next_offset */
 };
 
-void intake_init(struct intake *in, const struct entity_set *entities);
+void intake_init(struct intake *in, const struct source *source, const struct entity_set *entities);
 void intake_release(struct intake *in);
 void intake_reset(struct intake *in);
 /* Begins the batch of this id at a byte of the delivery. */
