@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include "lib/text.h"
+
 const char *settings_find(void)
 {
     const char *from_environment = getenv("ORIEL_CONFIG");
@@ -10,8 +12,23 @@ const char *settings_find(void)
     return access("oriel.json", F_OK) == 0 ? "oriel.json" : "/etc/oriel/oriel.json";
 }
 
-const char *const settings_keys[] = {"database", "changes", "lock",   "rollback",  "entities", "sources",
-                                     "drop",     "metrics", "worker", "responder", NULL};
+const char *const settings_keys[] = {"database", "changes",   "lock",    "rollback", "entities",  "sources",
+                                     "drop",     "retention", "metrics", "worker",   "responder", NULL};
+
+enum { LONGEST_RETENTION_DAYS = 1000000 };
+
+/* Whole days, since what is kept is dropped by month; 0 where it is not given. */
+static long long read_retention_days(const struct cfg *root)
+{
+    const char *text = cfg_string(root, "retention", NULL);
+    long long ms = text ? text_duration_ms(text) : 0, day = 86400000;
+    if (text && (ms < day || ms % day || ms > LONGEST_RETENTION_DAYS * day)) {
+        cfg_error(cfg_get(root, "retention"),
+                  "how long raw is kept was expected, in days such as \"400d\"; without this key it is kept for ever");
+        return 0;
+    }
+    return ms / day;
+}
 
 int settings_load(struct settings *s, struct arena *a, const char *path)
 {
@@ -28,6 +45,7 @@ int settings_load(struct settings *s, struct arena *a, const char *path)
         .entities = cfg_resolve(root, cfg_string(root, "entities", "entities")),
         .sources = cfg_resolve(root, cfg_string(root, "sources", "sources")),
         .drop = cfg_resolve(root, cfg_string(root, "drop", "drop")),
+        .retention_days = read_retention_days(root),
         .metrics = cfg_string(root, "metrics", NULL),
         .worker = cfg_get(root, "worker"),
         .responder = cfg_get(root, "responder"),

@@ -22,6 +22,7 @@ struct settings {
     const char *entities;     /* folder of entity files */
     const char *sources;      /* folder of source files */
     const char *drop;         /* folder that sources' own folders are relative to */
+    long long retention_days; /* so long raw is kept, at least; 0: for ever */
     const char *metrics;      /* URL of the responders' /metrics; NULL when not given */
     const struct cfg *worker; /* sections read by their own program; an absent one has no value */
     const struct cfg *responder;

@@ -186,6 +186,14 @@ int change_read_state(struct change_list *changes, struct arena *a, PGconn *c)
     return result;
 }
 
+bool change_is_open(const struct change *change)
+{
+    for (int step = STEP_EXPAND; step < STEP_REVERT; step++)
+        if (change->step[step].sql && !change->step[step].applied_at)
+            return true;
+    return false;
+}
+
 int change_take_turn(PGconn *c)
 {
     PGresult *r = pg_query(c, "taking the runners' lock",

@@ -41,6 +41,8 @@ struct change_list {
 int change_load(struct change_list *changes, struct arena *a, const char *folder) must_check;
 /* Fills in what is applied. An applied change that is not in the folder, or whose file is another now, is a mistake. */
 int change_read_state(struct change_list *changes, struct arena *a, PGconn *c) must_check;
+/* Whether a phase that is there was not run; once all were, nobody goes back by revert either. */
+bool change_is_open(const struct change *change) must_check;
 /* Runners of changes take turns: tries to take this one's, which ends with the session. -1 after a message. */
 int change_take_turn(PGconn *c) must_check;
 /* Records that a step is done, in the transaction that is open. */

@@ -6,6 +6,7 @@
 #include "lib/log.h"
 #include "lib/text.h"
 #include "worker/command.h"
+#include "worker/kept.h"
 #include "worker/replay.h"
 #include "worker/table.h"
 
@@ -25,11 +26,18 @@ static const char list_sql[] =
     "ORDER BY s.source, s.entity, s.n DESC, s.reason, s.field, s.rule";
 enum { LIST_COLUMNS = 10 }; /* the message is for --json */
 
+/* No text where the month of the batch was pruned. */
 static const char record_sql[] =
-    "SELECT r.source, r.client, r.delivery AS file, r.record, r.batch, r.line,\n"
-    "       pg_catalog.to_char(r.received_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') AS received_at,\n"
-    "       r.text\n"
-    "FROM raw.record r WHERE r.batch = $1::bigint AND r.line = $2::integer";
+    "SELECT b.source, b.client, d.name AS file, b.first_record + $2::integer - 1 AS record, b.id AS batch,\n"
+    "       $2::integer AS line,\n"
+    "       pg_catalog.to_char(b.received_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') AS received_at, "
+    "r.text,\n"
+    "       pg_catalog.to_char(m.pruned_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') AS pruned_at, "
+    "m.pruned_by\n"
+    "FROM raw.batch b LEFT JOIN oriel.delivery d ON d.id = b.delivery\n"
+    "LEFT JOIN raw.record r ON r.batch = b.id AND r.line = $2::integer\n"
+    "LEFT JOIN raw.month m ON b.received_at >= m.since AND b.received_at < m.until AND m.pruned_at IS NOT NULL\n"
+    "WHERE b.id = $1::bigint AND $2::integer <= b.n_records";
 static const char reasons_sql[] = "SELECT entity, field, reason, rule, action, value, message FROM raw.reject\n"
                                   "WHERE batch = $1::bigint AND line = $2::integer ORDER BY id";
 static const char waits_sql[] = "SELECT entity, field, target AS waits_for, key FROM raw.parked\n"
@@ -81,7 +89,12 @@ static void put_record(struct buf *out, const PGresult *record, const PGresult *
     table_put_text(out, PQgetvalue(record, 0, 1), false);
     buf_printf(out, ", batch %s, line %s, received %s)\n\n", PQgetvalue(record, 0, 4), PQgetvalue(record, 0, 5),
                PQgetvalue(record, 0, 6));
-    table_put_text(out, PQgetvalue(record, 0, 7), true);
+    if (PQgetisnull(record, 0, 8))
+        table_put_text(out, PQgetvalue(record, 0, 7), true);
+    else
+        buf_printf(
+            out, "(Its raw was pruned at %s by %s: what it said is not known any more, and it cannot be tried again.)",
+            PQgetvalue(record, 0, 8), PQgetvalue(record, 0, 9));
     buf_puts(out, "\n");
     const PGresult *tables[] = {reasons, waits};
     for (size_t i = 0; i < ARRAY_SIZE(tables); i++)
@@ -133,6 +146,22 @@ static const char files_sql[] = "SELECT DISTINCT r.entity FROM raw.reject r JOIN
                                 "WHERE ($1::text IS NULL OR b.source = $1) AND ($2::text IS NULL OR r.entity = $2)\n"
                                 "  AND ($3::text IS NULL OR r.reason = $3) ORDER BY 1";
 
+static const char pruned_sql[] =
+    "SELECT pg_catalog.count(DISTINCT (r.batch, r.line)) FROM raw.reject r JOIN raw.batch b ON b.id = r.batch\n"
+    "WHERE ($1::text IS NULL OR b.source = $1) AND ($2::text IS NULL OR r.entity = $2)\n"
+    "  AND ($3::text IS NULL OR r.reason = $3) AND NOT " KEPT_CONDITION;
+
+/* Those that cannot be tried again. */
+static int tell_pruned(PGconn *c, const char *const filters[3])
+{
+    PGresult *r = pg_query(c, "looking for rejects whose raw was pruned", pruned_sql, 3, filters);
+    if (r && strcmp(PQgetvalue(r, 0, 0), "0") != 0)
+        printf("The raw of %s of these records was pruned; they cannot be tried again and stay rejected.\n",
+               PQgetvalue(r, 0, 0));
+    PQclear(r);
+    return r ? 0 : -1;
+}
+
 /* The entity files that rejected something, but those that are gone from the configuration. NULL-terminated, in a. */
 static const char *const *list_files(struct arena *a, const PGresult *r, const struct entity_set *set)
 {
@@ -154,6 +183,8 @@ static int retry(struct command_context *context, PGconn *c, const char *const f
     const char *const *files = d ? list_files(&context->arena, r, &d->entities) : NULL;
     if (files && !*files)
         printf("Nothing was rejected that could be tried again.\n");
+    else if (files && tell_pruned(c, filters) < 0)
+        code = EXIT_FAILED;
     else if (files)
         code = replay_run(d, files, &scope, false, false);
     PQclear(r);

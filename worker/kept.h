@@ -22,6 +22,10 @@ struct kept {
  */
 int kept_read(struct kept *k, struct arena *a, struct session *s, const PGresult *r, int row,
               const struct source_set *sources) must_check;
+/* Whether the month of a batch b of raw.batch was not pruned. The rows of raw.batch stay when their records go. */
+#define KEPT_CONDITION                                                                                                 \
+    "NOT EXISTS (SELECT FROM raw.month m WHERE m.pruned_at IS NOT NULL AND b.received_at >= m.since AND "              \
+    "b.received_at < m.until)"
 #define KEPT_COLUMNS "b.id, b.client, b.format::pg_catalog.text, b.header, b.source"
 
 /* A whole number in a result's binary column. */

@@ -103,20 +103,11 @@ static void add_entities(struct reasons *r, const char *table, const char *colum
             add_reason(r, arena_printf(r->prune->arena, "written by entity %s", set->list[i].file));
 }
 
-/* A phase that is there and was not run; once all were, nobody goes back by revert either. */
-static bool is_open(const struct change *change)
-{
-    for (int step = STEP_EXPAND; step < STEP_REVERT; step++)
-        if (change->step[step].sql && !change->step[step].applied_at)
-            return true;
-    return false;
-}
-
 static void add_changes(struct reasons *r, const char *name)
 {
     for (size_t i = 0; i < r->changes->n; i++) {
         const struct change *change = &r->changes->list[i];
-        for (int step = STEP_EXPAND; is_open(change) && step < N_STEPS; step++) {
+        for (int step = STEP_EXPAND; change_is_open(change) && step < N_STEPS; step++) {
             const struct change_file *f = &change->step[step];
             if (f->sql && !f->applied_at && change_mentions(f, name))
                 add_reason(r, arena_printf(r->prune->arena, "named by %s of %s, which has not run",
@@ -172,11 +163,7 @@ static void add_relations(const struct prune *p, const struct change_list *chang
     }
 }
 
-/*
- * A contract of the release that one would roll back to reads what it reads here; if it is not here, nobody knows what
- * it would read, and nothing can go. *unknown says so, or is NULL.
- */
-static int look_at_rollback(const struct prune *p, const char **unknown)
+int prune_look_at_rollback(const struct prune *p, const char **unknown)
 {
     struct contract_set rollback, now;
     const char *path = p->domain->settings.rollback;
@@ -196,7 +183,7 @@ static int find(const struct prune *p, struct prune_list *list)
 {
     struct change_list changes;
     const char *unknown;
-    if (look_at_rollback(p, &unknown) < 0 || change_load(&changes, p->arena, p->domain->settings.changes) < 0 ||
+    if (prune_look_at_rollback(p, &unknown) < 0 || change_load(&changes, p->arena, p->domain->settings.changes) < 0 ||
         change_read_state(&changes, p->arena, p->c) < 0)
         return -1;
     PGresult *found = pg_query(p->c, "reading what the private schema holds", catalog_sql, 0, NULL);

@@ -2,6 +2,7 @@
 
 #include "lib/log.h"
 #include "lib/text.h"
+#include "worker/kept.h"
 #include "worker/progress.h"
 
 static const char doing_open[] = "beginning a replay";
@@ -154,7 +155,7 @@ static int make_shadows(struct replay *r, const char *plan)
     for (size_t i = 0; i < r->n_tables; i++) {
         const struct entity *e = r->tables[i].entity;
         names[i] = e->name;
-        if (run(r, r->tables[i].create, 0, NULL) < 0 ||
+        if (run(r, r->tables[i].create, 0, NULL) < 0 || run(r, r->tables[i].seed, 0, NULL) < 0 ||
             (r->tables[i].restart && run(r, r->tables[i].restart, 1, &e->name) < 0))
             return -1;
     }
@@ -168,7 +169,8 @@ static int count_work(struct replay *r)
 {
     static const char sql[] =
         "SELECT COALESCE(pg_catalog.sum(b.n_records), 0),\n"
-        "       COALESCE(pg_catalog.sum(b.n_records) FILTER (WHERE b.stored <= $1::bigint), 0) FROM raw.batch b";
+        "       COALESCE(pg_catalog.sum(b.n_records) FILTER (WHERE b.stored <= $1::bigint), 0) FROM raw.batch b\n"
+        "WHERE " KEPT_CONDITION;
     char stored[32];
     snprintf(stored, sizeof stored, "%lld", r->stored);
     PGresult *got = session_query(&r->live.session, doing_open, sql, 1, (const char *[]){stored});
@@ -213,7 +215,7 @@ int replay_open(struct replay *r, const struct domain *d, const char *const *ent
         return -1;
     if (loader_prepare(&r->live, &d->entities) < 0)
         return replay_tell(&r->live.session);
-    if (make_tables(r) < 0 || find_or_make_shadows(r) < 0)
+    if (make_tables(r) < 0 || replay_look_for_pruned(r) < 0 || find_or_make_shadows(r) < 0)
         return -1;
     if (loader_prepare(&r->shadow, &r->set) < 0)
         return replay_tell(&r->shadow.session);

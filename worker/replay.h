@@ -38,6 +38,7 @@ struct replay {
     long long stored;      /* batches up to here are in the shadow */
     long long total, done; /* records to load, and loaded so far */
     long long began;       /* done, when this run began */
+    long long pruned;      /* records whose raw was pruned */
 };
 
 /* Takes the turn and makes the shadows, or finds those of an interrupted replay of the same plan. entities: their
@@ -61,6 +62,9 @@ int replay_discard(struct replay *r) must_check;
 int replay_run(const struct domain *d, const char *const *entities, const struct replay_scope *scope, bool dry_run,
                bool json) must_check;
 
+/* For the files of replay. Tells what cannot be cleaned anew because its raw was pruned. -1 after a message, also where
+ * the scope is a batch that was pruned. */
+int replay_look_for_pruned(struct replay *r) must_check;
 /* For the files of replay: tells the session's failure, and what it means for the replay. Returns -1. */
 int replay_tell(const struct session *s);
 

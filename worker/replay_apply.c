@@ -159,7 +159,8 @@ static int prepare_comparison(struct replay *r)
 /* ---- the report ---- */
 
 static const char report_tables[] =
-    "DROP TABLE IF EXISTS pg_temp.report, pg_temp.report_column;\n"
+    "DROP TABLE IF EXISTS pg_temp.report, pg_temp.report_column, pg_temp.report_pruned;\n"
+    "CREATE TEMPORARY TABLE report_pruned (entity text, rows bigint);\n"
     "CREATE TEMPORARY TABLE report (entity text, rows_now bigint, rows_then bigint, added bigint, changed bigint,\n"
     "                               gone bigint);\n"
     "CREATE TEMPORARY TABLE report_column (entity text, \"column\" text, changed bigint, example_now text,\n"
@@ -168,6 +169,7 @@ static const char report_sql[] =
     "INSERT INTO pg_temp.report VALUES ($1, $2::bigint, $3::bigint, $4::bigint, $5::bigint,\n"
     "$6::bigint)";
 static const char report_column_sql[] = "INSERT INTO pg_temp.report_column VALUES ($1, $2, $3::bigint, $4, $5)";
+static const char report_pruned_sql[] = "INSERT INTO pg_temp.report_pruned VALUES ($1, $2::bigint)";
 static const struct {
     const char *name, *title, *sql;
 } reports[] = {
@@ -182,6 +184,8 @@ static const struct {
      "      UNION ALL SELECT entity, field, reason, rule, action, 0, 1 FROM replay.reject) x\n"
      "GROUP BY entity, field, reason, rule, action HAVING pg_catalog.sum(live) <> pg_catalog.sum(shadow)\n"
      "ORDER BY entity, field, reason, rule"},
+    {"pruned", "Rows that stay as they are, since the raw that they came from was pruned",
+     "SELECT entity, rows FROM pg_temp.report_pruned"},
 };
 
 static int report_column(struct replay *r, const struct replay_table *t, size_t column, const char *changed)
@@ -216,6 +220,9 @@ static int report_table(struct replay *r, const struct replay_table *t)
             result = report_column(r, t, i, changed);
     }
     PQclear(sums);
+    const char *const pruned[] = {t->entity->name, arena_printf(&r->arena, "%lld", t->pruned_rows)};
+    if (result == 0 && t->pruned_rows && session_run(s, doing_compare, report_pruned_sql, 2, pruned) < 0)
+        result = replay_tell(s);
     return result;
 }
 

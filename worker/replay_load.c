@@ -12,10 +12,14 @@ enum { MOST_TRIES = 20 }; /* of a batch that loses a deadlock against the live w
 static const char next_sql[] = "SELECT " KEPT_COLUMNS ", b.stored, b.n_records, b.entities::pg_catalog.text,\n"
                                "       CASE WHEN d.gone_stored IS NOT NULL THEN d.id END\n"
                                "FROM raw.batch b LEFT JOIN oriel.delivery d ON d.id = b.delivery\n"
-                               "WHERE b.stored > $1::bigint ORDER BY b.stored LIMIT 1";
+                               "WHERE b.stored > $1::bigint AND " KEPT_CONDITION " ORDER BY b.stored LIMIT 1";
 enum { COLUMN_SOURCE = 4, COLUMN_STORED, COLUMN_RECORDS, COLUMN_ENTITIES, COLUMN_COMPLETE };
-static const char next_gone_sql[] = "SELECT id, source, gone_stored FROM oriel.delivery\n"
-                                    "WHERE gone_stored > $1::bigint ORDER BY gone_stored LIMIT 1";
+/* What a delivery names is not known when a part of it was pruned. What it marked came from older raw, which was pruned
+ * before, so these rows stand in the shadow as they are. */
+static const char next_gone_sql[] = "SELECT d.id, d.source, d.gone_stored FROM oriel.delivery d\n"
+                                    "WHERE d.gone_stored > $1::bigint AND NOT EXISTS (\n"
+                                    "    SELECT FROM raw.batch b WHERE b.delivery = d.id AND NOT " KEPT_CONDITION ")\n"
+                                    "ORDER BY d.gone_stored LIMIT 1";
 /* unnest reads the array once; a subscript per record would read it once per record. */
 static const char records_sql[] =
     "SELECT r.line::pg_catalog.int4, r.bytes\n"

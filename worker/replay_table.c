@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "worker/kept.h"
 #include "worker/quote.h"
 #include "worker/rows.h"
 #include "worker/template.h"
@@ -10,6 +11,17 @@ enum { LONGEST_SQL = 1 << 20 };
 
 /* s: the shadow's row, l: the live one, d: an entry of the list of differences. */
 static const char create_template[] = "CREATE TABLE ${shadow} (LIKE ${live} INCLUDING ALL)";
+/*
+ * A row whose batch is not kept did not come this way, or its batch was pruned: nothing is known against it. It stands
+ * in the shadow from the beginning, as it is: so it stays, what refers to it finds it, and what came later is held
+ * against it as it was then.
+ */
+static const char seed_template[] =
+    "INSERT INTO ${shadow} (${id_column}${names}, raw_batch, raw_line${gone_column})\n"
+    "SELECT ${l_id}${l_names}, l.raw_batch, l.raw_line${l_gone} FROM ${live} l WHERE NOT (${l_is_kept})";
+static const char pruned_template[] =
+    "SELECT pg_catalog.count(*) FROM ${live} l JOIN raw.batch b ON b.id = l.raw_batch WHERE ${l_there}\n"
+    "AND NOT " KEPT_CONDITION;
 static const char restart_template[] =
     "UPDATE oriel.entity SET next_id = 1 WHERE name = $1 AND NOT EXISTS (SELECT FROM ${live})";
 static const char analyze_template[] = "ANALYZE ${shadow}";
@@ -50,12 +62,11 @@ static const char update_template[] =
     "    WHERE d.n BETWEEN $1::bigint AND $2::bigint AND ${s_is_l} AND (${differ}${or_gone_differs}\n"
     "          OR (s.raw_batch, s.raw_line) IS DISTINCT FROM (l.raw_batch, l.raw_line))${parents} RETURNING 1)\n"
     "SELECT pg_catalog.count(*) FROM updated";
-/* A row whose batch is not kept did not come this way, or its batch was pruned: nothing is known against it. */
 static const char gone_template[] = "WITH gone AS (\n"
                                     "    ${remove} ${list} d\n"
                                     "    WHERE d.n BETWEEN $1::bigint AND $2::bigint AND ${l_is_d}${l_not_gone}\n"
                                     "      AND NOT EXISTS (SELECT FROM ${shadow} s WHERE ${s_is_l})\n"
-                                    "      AND EXISTS (SELECT FROM raw.batch b WHERE b.id = l.raw_batch) RETURNING 1)\n"
+                                    "      AND ${l_is_kept} RETURNING 1)\n"
                                     "SELECT pg_catalog.count(*) FROM gone";
 
 enum columns { KEYS, DATA, ALL };
@@ -72,6 +83,7 @@ static const struct list {
     {"differ", DATA, "s.@ IS DISTINCT FROM l.@", " OR ", "", "false"},
     {"names", ALL, "@", ", ", "", ""},
     {"s_names", ALL, "s.@", ", ", "", ""},
+    {"l_names", ALL, "l.@", ", ", "", ""},
     {"assignments", DATA, "@ = s.@", ", ", ", ", ""},
     {"per_column", DATA,
      ",\n       pg_catalog.count(*) FILTER (WHERE ${l_there} AND ${s_there} AND s.@ IS DISTINCT FROM l.@)", "", "", ""},
@@ -91,12 +103,15 @@ static const struct part {
     {"added", ALWAYS, "${s_there} AND NOT (${l_there})"},
     {"gone", ALWAYS,
      "${l_there} AND NOT (${s_there}) AND (s.ctid IS NOT NULL\n"
-     "           OR EXISTS (SELECT FROM raw.batch b WHERE b.id = l.raw_batch))"},
+     "           OR ${l_is_kept})"},
+    {"l_is_kept", ALWAYS, "EXISTS (SELECT FROM raw.batch b WHERE b.id = l.raw_batch AND " KEPT_CONDITION ")"},
     {"or_gone_differs", HAS_GONE_AT, " OR (s.gone_at IS NULL) <> (l.gone_at IS NULL)"},
     {"id_column", HAS_ID, "${id}, "},
     {"s_id", HAS_ID, "s.${id}, "},
+    {"l_id", HAS_ID, "l.${id}, "},
     {"gone_column", HAS_GONE_AT, ", gone_at"},
     {"s_gone", HAS_GONE_AT, ", s.gone_at"},
+    {"l_gone", HAS_GONE_AT, ", l.gone_at"},
     {"assign_gone", HAS_GONE_AT,
      ",\n        gone_at = CASE WHEN s.gone_at IS NOT NULL THEN COALESCE(l.gone_at, s.gone_at) END"},
     {"remove", HAS_GONE_AT, "UPDATE ${live} l SET gone_at = pg_catalog.now() FROM"},
@@ -339,6 +354,8 @@ void replay_table_make(struct replay_table *t, struct arena *a, const struct ent
         t->refers_to_itself = t->refers_to_itself || (reference && strcmp(reference, t->entity->name) == 0);
     }
     t->create = statement(t, a, create_template);
+    t->seed = statement(t, a, seed_template);
+    t->pruned = statement(t, a, pruned_template);
     t->restart = t->entity->id ? statement(t, a, restart_template) : NULL;
     t->analyze = statement(t, a, analyze_template);
     t->align = t->entity->id ? statement(t, a, align_template) : NULL;

@@ -21,9 +21,12 @@ struct replay_table {
     size_t n_columns, n_keys;
     bool has_gone_at;
     bool refers_to_itself; /* its rows go in by one statement, since Postgres looks for what they refer to at its end */
+    long long pruned_rows; /* that came from batches which were pruned */
     bool scoped;           /* only rows that come, or came, from batches in replay.scope */
     /* statements; those of a range take its first and last number as $1 and $2 */
     const char *create;  /* makes the shadow */
+    const char *seed;    /* copies the rows whose batch is not kept into it */
+    const char *pruned;  /* how many rows came from batches that were pruned, but for those that are gone */
     const char *restart; /* of an empty table: ids begin at 1 again; takes the entity as $1; NULL: it has no id */
     const char *analyze; /* so that the comparison is planned for what is there */
     const char *align;   /* gives ids of the live table to rows that the shadow knew before; returns how many */
