@@ -9,6 +9,7 @@
 #include "worker/change_removal.h"
 #include "worker/progress.h"
 
+static const double LOOK_SECONDS = 0.05; /* between two looks whether to end, and at the progress */
 static volatile sig_atomic_t interrupted;
 
 static void on_interrupt(int signal)
@@ -48,22 +49,24 @@ static int set_grants(const char *change, PGconn *c, struct arena *a, const char
     return pg_run(c, doing, good ? "COMMIT" : "ROLLBACK", 0, NULL) == 0 && good ? 0 : -1;
 }
 
-static void wait_for(const char *what, long long seconds)
+static void wait_for(const char *what, double seconds)
 {
     struct progress progress;
     double began = progress_clock(), passed = 0;
     progress_start(&progress, what, "s");
-    while (!interrupted && (passed = progress_clock() - began) < (double)seconds) {
-        progress_show(&progress, passed / (double)seconds, (long long)passed);
-        nanosleep(&(struct timespec){0, 50 * 1000 * 1000}, NULL);
+    while (!interrupted && (passed = progress_clock() - began) < seconds) {
+        double left = seconds - passed;
+        progress_show(&progress, passed / seconds, (long long)passed);
+        nanosleep(&(struct timespec){0, left < LOOK_SECONDS ? (long)(left * 1e9) : (long)(LOOK_SECONDS * 1e9)}, NULL);
     }
     progress_end(&progress);
 }
 
-int change_brownout(const struct change *change, PGconn *c, struct arena *a, const char *lock_path, long long seconds)
+int change_brownout(const struct change *change, PGconn *c, struct arena *a, const char *lock_path, long long ms)
 {
     struct change_removal removal;
-    const char *text = arena_printf(a, "%lld", seconds);
+    double seconds = (double)ms / 1000;
+    const char *text = arena_printf(a, "%.15g", seconds);
     struct sigaction action = {.sa_handler = on_interrupt};
     if (change_removes(&removal, change, c, a, lock_path) < 0)
         return -1;
@@ -77,7 +80,7 @@ int change_brownout(const struct change *change, PGconn *c, struct arena *a, con
     if (set_grants(change->name, c, a, views, false, text) < 0)
         return -1;
     for (size_t i = 0; views[i]; i++)
-        printf("%s is away for %lld s\n", views[i], seconds);
+        printf("%s is away for %s s\n", views[i], text);
     fflush(stdout);
     wait_for(arena_printf(a, "brown-out of %s", change->name), seconds);
     if (set_grants(change->name, c, a, views, true, text) < 0)

@@ -16,11 +16,11 @@ int change_removes(struct change_removal *removal, const struct change *change, 
                    const char *lock_path) must_check;
 
 /*
- * Revokes the reader's grant on those contracts for some seconds and gives it back; records the step. Interrupted by
+ * Revokes the reader's grant on those contracts for so long and gives it back; records the step. Interrupted by
  * INT or TERM it gives back at once; killed, it has left its word in oriel.brownout, and brownout_restore() gives back.
  */
 int change_brownout(const struct change *change, PGconn *c, struct arena *a, const char *lock_path,
-                    long long seconds) must_check;
+                    long long ms) must_check;
 /* Gives back every grant whose brown-out should have ended: those of the past, or, with all, every one. Quiet when
  * there is none. Called by the worker now and then and by every `oriel change`. */
 int brownout_restore(PGconn *c, bool all) must_check;

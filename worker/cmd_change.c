@@ -16,7 +16,7 @@ struct asking {
     const struct change *change; /* the one that was named; NULL when none was */
     PGconn *c;
     const char *lock_path;
-    long long seconds, rows_per_second; /* --for, --rate */
+    long long brownout_ms, rows_per_second; /* --for, --rate */
 };
 
 static int expand_one(const struct asking *q, const struct change *change)
@@ -98,7 +98,7 @@ static int action_prove(const struct asking *q)
 
 static int action_brownout(const struct asking *q)
 {
-    return change_brownout(q->change, q->c, &q->context->arena, q->lock_path, q->seconds);
+    return change_brownout(q->change, q->c, &q->context->arena, q->lock_path, q->brownout_ms);
 }
 
 static int action_contract(const struct asking *q)
@@ -175,10 +175,9 @@ static int find_change(struct asking *q, const char *name)
 
 static int read_options(struct asking *q)
 {
-    const char *seconds = q->context->options[OPTION_FOR], *rate = q->context->options[OPTION_RATE];
-    long long ms = seconds ? text_duration_ms(seconds) : 30000;
-    q->seconds = ms / 1000;
-    if (ms >= 1000 && (!rate || text_integer(rate, 1, INT64_MAX, &q->rows_per_second) == 0))
+    const char *duration = q->context->options[OPTION_FOR], *rate = q->context->options[OPTION_RATE];
+    q->brownout_ms = duration ? text_duration_ms(duration) : 30000;
+    if (q->brownout_ms > 0 && (!rate || text_integer(rate, 1, INT64_MAX, &q->rows_per_second) == 0))
         return 0;
     command_usage("change", "--for takes a duration such as 30s, --rate a number of rows a second");
     return -1;
