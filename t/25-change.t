@@ -140,6 +140,14 @@ subtest 'a successor that differs is not proven' => sub {
     is(catalog(), $second, 'put back');
 };
 
+subtest 'revert refuses, by name, while somebody reads what it takes away' => sub {
+    my $end = lease('v_things_v2');
+    like(scalar phase('revert'), qr/^1 .*refused: v_things_v2 is read by "oriel-fcgi of the test" \(local, since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d, pid \d+\)/s, 'a reader, and since when');
+    is(catalog(), $second, 'nothing was changed');
+    $end->();
+    wait_until { ($s->oriel('readers'))[1] =~ /\(nobody\)/ } 'the lease to go';
+};
+
 subtest 'brown-out' => sub {
     my $pid = fork // die;
     if (!$pid) {
@@ -169,6 +177,8 @@ subtest 'brown-out' => sub {
     is($s->sql('SELECT count(*) FROM oriel.brownout'), 0, 'the worker gives back when the time is over');
     is($s->stop('worker'), 0, 'and ends well');
     like(read_file("$s->{folder}/log/worker.log"), qr/the brown-out of v_things_v1 was not ended by who began it/, 'having said so');
+    like(scalar phase('brownout', '--for', '20ms'), qr/^0 v_things_v1 is away for 0\.02 s\n.*the grant is back/s, 'a short one');
+    like(scalar phase('brownout', '--for', '0s'), qr/^2 .*--for takes a duration/s, 'but not none');
     my $interrupted = fork // die;
     if (!$interrupted) {
         open STDOUT, '>', '/dev/null';
@@ -240,7 +250,7 @@ subtest 'contract' => sub {
     like(scalar phase('contract'), qr/^0 .*contracted already/, 'again: nothing to do');
     like(scalar phase('revert'), qr/^1 .*refused: contract has run/, 'there is no way back from here');
     is($s->sql(q{SELECT string_agg(step, ' ' ORDER BY id) FROM oriel.change_log WHERE change = '0002-cents'}),
-        'expand revert expand revert expand fill fill fill prove brownout fill prove contract', 'the log holds every step');
+        'expand revert expand revert expand fill fill fill prove brownout brownout fill prove contract', 'the log holds every step');
 };
 
 $s->finish(qr/ERROR|STATEMENT|DETAIL|HINT|FATAL:  terminating/);
