@@ -2,21 +2,26 @@
 # pg_terminate_backend, and after each DDL statement inside of its file. The phase is run again, and then the catalog, the
 # bookkeeping and the data are, to the byte, what they are without a crash.
 #
-# Some points of each phase; with ORIEL_FULL=1 all of them.
+#   ORIEL_FULL=1                 all points of each phase; otherwise some
+#   PHASES=brownout,contract     cuts these off, and runs the others
 use strict;
 use warnings;
 use List::Util qw(max uniq);
 use Oriel::Cluster;
 use Oriel::Proxy;
+use Oriel::Psql;
 use Oriel::Release;
 use Oriel::Test;
 use Test::More;
+use Time::HiRes qw(time);
 
 my $s      = release_stack();
 my $change = $Oriel::Release::Change;
 my $proxy  = Oriel::Proxy->new($s, $s->{new});
+my $admin  = Oriel::Psql->new($s->{db}, 'postgres', 'postgres');
+my %only   = map { $_ => 1 } split /,/, $ENV{PHASES} // '';
 
-sub admin { my ($sql, $database) = @_; return $s->sql($sql, 'postgres', $database // 'postgres') }
+sub admin { my ($sql) = @_; return $admin->ask($sql) }
 
 sub nobody_is_in {
     my ($database) = @_;
@@ -36,9 +41,11 @@ sub state {
         '-d', $s->{db}->conninfo . ' user=postgres');
     die $err if $code;
     $out =~ s/^\\(?:un)?restrict .*\n//mg;    # a random word of pg_dump's own
-    return $out . $s->sql(q{SELECT (SELECT string_agg(x::text, E'\n' ORDER BY change, step) FROM (SELECT change, step, sha256, sql FROM oriel.change_step) x)
+    return $out . admin(q{\c oriel
+        SELECT (SELECT string_agg(x::text, E'\n' ORDER BY change, step) FROM (SELECT change, step, sha256, sql FROM oriel.change_step) x)
         || (SELECT coalesce(string_agg(f.change || ' ' || next_key || ' ' || last_key || ' ' || rows, ' '), '') FROM oriel.change_fill f)
-        || (SELECT count(*) FROM oriel.brownout)});
+        || (SELECT count(*) FROM oriel.brownout);
+        \c postgres});
 }
 
 # A superuser's trap: ends the session after the nth DDL statement. A sequence counts, since a rollback does not reset it.
@@ -71,13 +78,15 @@ sub some {
     return uniq map { max(1, $_) } @{ $some{$how} };
 }
 
+my %crash = (kill => 'kill', terminate => sub { my ($backend) = @_; admin("SELECT pg_terminate_backend($backend, 10000)") });
+
 # A fill's ranges grow as the machine lets them, so one run may have fewer statements than another and be over before the one
 # at which it is to be cut off: then it is cut off earlier.
 sub cut_off {
     my ($how, $at) = @_;
     for (1 .. 10) {
         copy_database('before', 'oriel');
-        my $r = $proxy->run(["$s->{build}/oriel", '-c', $proxy->{config}, @command], at => $at, crash => $how);
+        my $r = $proxy->run(["$s->{build}/oriel", '-c', $proxy->{config}, @command], at => $at, crash => $crash{$how});
         return ($r, $at) unless $r->{code} == 0 && $r->{trips} < $at;
         $at = $r->{trips} - 1;
     }
@@ -97,7 +106,7 @@ $s->sql(q{INSERT INTO dp.vendor (id, client, external_id, name, raw_batch, raw_l
     SELECT n, 'acme', 'P' || n, 1, 'product', CASE WHEN n % 3 > 0 THEN n * 1.01 END, 1, n FROM generate_series(1, 2500) n});
 set_trap();
 
-my @phases = (['expand'], ['revert'], ['expand'], ['fill'], ['prove'], ['brownout', '--for', '1s'], ['contract']);
+my @phases = (['expand'], ['revert'], ['expand'], ['fill'], ['prove'], ['brownout', '--for', '100ms'], ['contract']);
 my %tried;
 for (@phases) {
     my ($phase, @options) = @$_;
@@ -109,7 +118,8 @@ for (@phases) {
     my $ddl  = $s->sql('SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM crash.n');
     my $want = state();
     copy_database('oriel', 'behind');
-    next if $tried{$phase}++;
+    next if $tried{$phase}++ || (%only && !$only{$phase});
+    my $began = time;
     subtest "$phase: $plain->{trips} statements, $ddl of DDL" => sub {
         for my $how (qw(kill terminate)) {
             for my $at (some($how, $plain->{trips})) {
@@ -130,9 +140,11 @@ for (@phases) {
             same_in_the_end("DDL statement $at", $want);
         }
     };
+    diag(sprintf '%s: %.0f s', $phase, time - $began) if $ENV{ORIEL_FULL};
     copy_database('behind', 'oriel');
 }
 
 nobody_is_in('oriel');
+$admin->close;
 $s->finish;
 done_testing;

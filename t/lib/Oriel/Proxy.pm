@@ -5,8 +5,8 @@ package Oriel::Proxy;
 #
 #   my $p = Oriel::Proxy->new($s);                          # config: {config} of the proxy
 #   my $r = $p->run(\@command);                             # { code, text, trips }
-#   my $r = $p->run(\@command, at => 7, crash => 'kill');   # SIGKILL when the seventh statement is done; or 'terminate': its
-#                                                           # backend, by pg_terminate_backend
+#   my $r = $p->run(\@command, at => 7, crash => 'kill');   # SIGKILL when the seventh statement is done; or a sub, which gets
+#                                                           # the pid of its backend
 #   my $r = $p->run(\@command, before => [qr/COMMIT/, sub { … }]);   # runs it before such a statement reaches Postgres
 
 use strict;
@@ -102,7 +102,6 @@ sub from_server {
 # True when the command is gone.
 sub crash {
     my ($self) = @_;
-    my $db = $self->{stack}{db};
     if ($self->{options}{crash} eq 'kill') {
         kill 'KILL', $self->{pid};
         waitpid $self->{pid}, 0;
@@ -110,7 +109,7 @@ sub crash {
         $self->hang_up;
         return 1;
     }
-    $db->sql("SELECT pg_terminate_backend($self->{backend}, 10000)", 'postgres', 'postgres');
+    $self->{options}{crash}->($self->{backend});
     return 0;
 }
 
