@@ -11,7 +11,7 @@ use JSON::PP ();
 use Oriel::Stack;
 use Oriel::Test;
 
-our @EXPORT = qw(release_files release_stack);
+our @EXPORT = qw(next_release release_files release_stack);
 
 our $Change = '0002-price-cents';
 
@@ -43,6 +43,23 @@ sub release_stack {
     $s->{old} = $s->{config};
     $s->{new} = write_file("$s->{folder}/new.json", JSON::PP->new->canonical->pretty->encode($settings));
     return $s;
+}
+
+# The release after the change's contract, {next}: a lock file without version 1, and entity files without price.
+sub next_release {
+    my ($s) = @_;
+    my $json     = JSON::PP->new->canonical->pretty;
+    my $lock     = $json->decode(read_file("$s->{folder}/new/sql/contract.json"));
+    my $settings = $json->decode(read_file($s->{new}));
+    delete $lock->{contracts}{v_products_v1};
+    $_->{references} =~ s/v_products_v1/v_products_v2/ for @{ $lock->{contracts}{v_batches_v1}{foreignKeys} };
+    $lock->{tombstones} = ['v_products_v1'];
+    for my $entity (qw(acme-product acme-vendor)) {
+        write_file("$s->{folder}/next/entities/$entity.json", read_file("$s->{folder}/new/entities/$entity.json") =~ s/^.*"name": "price".*\n//mr);
+    }
+    $settings->{lock}     = write_file("$s->{folder}/next/contract.json", $json->encode($lock));
+    $settings->{entities} = "$s->{folder}/next/entities";
+    $s->{next} = write_file("$s->{folder}/next.json", $json->encode($settings));
 }
 
 1;
