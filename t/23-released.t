@@ -16,6 +16,21 @@ sub schema {
     return $out =~ s/^\\(?:un)?restrict .*\n//mgr;
 }
 
+# An upgrade that is cut off while raw becomes its months leaves all as it was.
+sub cut_off {
+    my $holder = $s->{children}->start('holder', {}, Oriel::Cluster::bin() . '/psql', '-XqAt', '-d', $s->{db}->conninfo . ' user=postgres',
+        '-c', 'BEGIN; LOCK TABLE raw.parked IN ACCESS SHARE MODE; SELECT pg_sleep(600)');
+    wait_until { $s->sql("SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(600)' AND wait_event = 'PgSleep'") } 'the holder';
+    $s->{children}->start('init', {}, "$s->{build}/oriel", '-c', $s->{config}, 'init', '--admin', $s->{db}->conninfo('postgres') . ' user=postgres');
+    wait_until { $s->sql("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE relation = 'raw.parked'::regclass AND NOT granted") eq 't' } 'init to wait';
+    wait_until { !$s->{children}->is_running('init') } 'init to end';
+    is($s->stop('init'), 1, 'init is cut off');
+    $s->sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(600)%' AND pid <> pg_backend_pid()");
+    $s->stop('holder');
+    is($s->sql('SELECT max(version) FROM oriel.bookkeeping'), 5, 'what it had not done whole is not done');
+    is($s->sql('SELECT count(*) FROM raw.record'), 4, 'and raw is as it was');
+}
+
 my ($code, $out, $err) = $s->oriel('contract', 'check');
 is($code, 0, 'all changes from nothing give the contracts of the lock file') or diag $out, $err;
 my $schema = schema();
@@ -31,6 +46,8 @@ for my $dump (@dumps) {
             $s->{db}->conninfo . ' user=postgres', '-f', $dump);
         is($code, 0, 'restored') or diag $err;
         ok($version, "bookkeeping of version $version");
+        my $node = $s->sql("SELECT pg_relation_filenode('raw.batch')");
+        cut_off();
         ($code, $out, $err) = $s->oriel('init', '--admin', $s->{db}->conninfo('postgres') . ' user=postgres');
         is($code, 0, 'init brings the bookkeeping up to date') or diag $err;
         ($code, $out, $err) = $s->oriel('change', 'expand');
@@ -39,7 +56,9 @@ for my $dump (@dumps) {
         is($code, 0, 'it holds the contracts of the lock file') or diag $out, $err;
         my $until = $s->sql("SELECT to_char(until AT TIME ZONE 'UTC' - interval '1 day', 'YYYY_MM') FROM raw.month WHERE since = '-infinity'");
         is($s->sql('SELECT string_agg(DISTINCT tableoid::regclass::text, \' \') FROM raw.payload'), "raw.payload_to_$until", 'raw is where it was, as the first month');
-        is($s->sql('SELECT count(*) FROM raw.record'), 4, 'and all of it');
+        is($s->sql("SELECT pg_relation_filenode('raw.payload_to_$until')"), $node, 'and no file was written anew');
+        is($s->sql('SELECT count(*) FROM raw.record'), 4, 'all of it is there');
+        is_deeply([$s->oriel('init', '--admin', $s->{db}->conninfo('postgres') . ' user=postgres')]->[0], 0, 'init may be repeated');
         is($s->sql("SELECT count(*) FROM raw.month WHERE until > now() + interval '1 month'"), 2, 'months are made ahead');
         my @is   = split /\n/, schema();
         my @want = split /\n/, $schema;
