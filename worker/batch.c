@@ -255,7 +255,7 @@ static int store(struct batch *b)
     struct loader *l = b->loader;
     struct session *s = &l->session;
     memset(l->changed, 0, l->entities->n * sizeof *l->changed);
-    if (begin(s) < 0 || store_delivery(b, s) < 0)
+    if (begin(s) < 0 || watch_look(&l->watch, s) < 0 || store_delivery(b, s) < 0)
         return -1;
     b->intake->load.delivery = b->delivery->id;
     if (b->intake->n &&
@@ -308,6 +308,7 @@ static enum batch_result store_or_not(struct batch *b)
     else if (session_run(s, "committing a batch", "COMMIT", 0, NULL) < 0)
         result = BATCH_STOP;
     merge_transaction_ended(&b->loader->merge);
+    watch_transaction_ended(&b->loader->watch, result == stored);
     if (result != stored) {
         roll_back(b, had_id);
         return result == BATCH_STOP ? judge_failure(b->loader) : result;
@@ -398,18 +399,29 @@ void loader_init(struct loader *l)
 {
     *l = (struct loader){0};
     arena_init(&l->arena);
+    watch_init(&l->watch);
 }
 
 int loader_prepare(struct loader *l, const struct entity_set *entities)
 {
+    watch_release(&l->watch);
     arena_reset(&l->arena);
     l->entities = entities;
     l->changed = arena_array(&l->arena, entities->n, sizeof *l->changed);
     return merge_prepare(&l->merge, &l->arena, &l->session, entities);
 }
 
+int loader_watch(struct loader *l)
+{
+    if (watch_begin(&l->watch, &l->arena, &l->session, l->entities, l->merge.relations) < 0)
+        return -1;
+    l->merge.watch = &l->watch;
+    return 0;
+}
+
 void loader_release(struct loader *l)
 {
+    watch_release(&l->watch);
     arena_release(&l->arena);
     session_close(&l->session);
 }

@@ -18,7 +18,8 @@ struct loader {
     const struct entity_set *entities;
     struct arena arena; /* merge's */
     struct merge merge;
-    bool *changed; /* per entity file: whether the batch in hand changed its table */
+    struct watch watch; /* the leading worker's only */
+    bool *changed;      /* per entity file: whether the batch in hand changed its table */
 };
 
 enum batch_result {
@@ -38,6 +39,8 @@ enum { LIMIT_SMALLEST_BATCH = 20 };
 void loader_init(struct loader *l);
 /* Prepares the session, which must be open, for these entity files. -1: session.failure says why. */
 int loader_prepare(struct loader *l, const struct entity_set *entities) must_check;
+/* After that, by who alone stores batches: remembers what it stored. -1: session.failure says why. */
+int loader_watch(struct loader *l) must_check;
 void loader_release(struct loader *l); /* closes the session too */
 
 /*

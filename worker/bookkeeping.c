@@ -14,6 +14,7 @@ EMBED(bookkeeping_0004, "sql/bookkeeping/0004-complete.sql");
 EMBED(bookkeeping_0005, "sql/bookkeeping/0005-data-version.sql");
 EMBED(bookkeeping_0006, "sql/bookkeeping/0006-months.sql");
 EMBED(bookkeeping_0007, "sql/bookkeeping/0007-fields.sql");
+EMBED(bookkeeping_0008, "sql/bookkeeping/0008-watch.sql");
 
 const struct bookkeeping_step bookkeeping_steps[] = {
     {1, "sql/bookkeeping/0001-start.sql", bookkeeping_0001},
@@ -23,6 +24,7 @@ const struct bookkeeping_step bookkeeping_steps[] = {
     {5, "sql/bookkeeping/0005-data-version.sql", bookkeeping_0005},
     {6, "sql/bookkeeping/0006-months.sql", bookkeeping_0006},
     {7, "sql/bookkeeping/0007-fields.sql", bookkeeping_0007},
+    {8, "sql/bookkeeping/0008-watch.sql", bookkeeping_0008},
 };
 const int bookkeeping_version = ARRAY_SIZE(bookkeeping_steps);
 

@@ -81,6 +81,8 @@ static void load_primary_key(struct entity *e, const struct cfg *c, struct arena
         else if (f && !f->required)
             cfg_error(cfg_at(v, i), "a field of the key has to have \"constraints\": {\"required\": true}");
         e->keyed_by_client = e->keyed_by_client || (client && !f);
+        if (f)
+            e->fields[f - e->fields].key = true;
         for (size_t k = 0; k < i; k++)
             if (strcmp(e->primary_key[k], e->primary_key[i]) == 0)
                 cfg_error(cfg_at(v, i), "named twice");

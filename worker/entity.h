@@ -52,6 +52,7 @@ struct field {
     const char *pattern_text;
     const char *const *enumeration; /* NULL-terminated; NULL when none */
     enum action on_error;
+    bool key;               /* of the entity's primaryKey */
     const char *reference;  /* the entity that this field's text is a key of; NULL when none */
     enum action on_missing; /* what to do when that record is not there: park, reject, null */
 };

@@ -107,6 +107,8 @@ int gone_mark(struct merge *m, struct session *s, const struct source *source, c
         result = r ? 0 : -1;
         long long n = r ? strtoll(PQcmdTuples(r), NULL, 10) : 0;
         changed[at] = changed[at] || n;
+        if (n && m->watch)
+            watch_forget(m->watch, at);
         *rows += n;
         PQclear(r);
     }

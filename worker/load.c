@@ -71,14 +71,6 @@ static struct tally *tally_of(struct load *l, int64_t batch, size_t entity)
     return t;
 }
 
-static bool is_key(const struct entity *e, const struct field *f)
-{
-    const char *const *key = e->primary_key;
-    while (*key && strcmp(*key, f->name) != 0)
-        key++;
-    return *key;
-}
-
 static bool is_refused(const struct cleaned *cleaned, const struct field *f)
 {
     for (const struct reason *r = cleaned->reasons; r < cleaned->reasons + cleaned->n_reasons; r++)
@@ -93,7 +85,7 @@ static void note_refused(struct load *l, size_t i, const struct cleaned *cleaned
     const struct entity *e = &l->set->list[i];
     struct cleaned key = {.cells = arena_array(&l->record, e->n_fields, sizeof *key.cells)};
     for (size_t k = 0; k < e->n_fields; k++) {
-        if (!is_key(e, &e->fields[k]))
+        if (!e->fields[k].key)
             continue;
         if (!cleaned->cells || is_refused(cleaned, &e->fields[k]) || !cleaned->cells[k].text) {
             l->unread[i]++;
@@ -123,7 +115,7 @@ void load_record(struct load *l, size_t i, const struct record *record, struct l
         if (l->complete)
             note_refused(l, i, &cleaned, at, client);
     } else if (!rows_add(&l->rows[i], e, at, client, &cleaned))
-        tally_of(l, at.batch, i)->repeated++;
+        tally_of(l, at.batch, i)->unchanged++;
 }
 
 size_t load_size(const struct load *l)
@@ -137,11 +129,11 @@ size_t load_size(const struct load *l)
 static int store_tallies(struct load *l, struct session *s)
 {
     for (const struct tally *t = l->tallies; t < l->tallies + l->n_tallies; t++) {
-        char batch[32], refused[16], repeated[16];
+        char batch[32], refused[16], unchanged[16];
         snprintf(batch, sizeof batch, "%lld", (long long)t->batch);
         snprintf(refused, sizeof refused, "%d", t->refused);
-        snprintf(repeated, sizeof repeated, "%d", t->repeated);
-        const char *const params[] = {batch, l->set->list[t->entity].file, refused, repeated};
+        snprintf(unchanged, sizeof unchanged, "%d", t->unchanged);
+        const char *const params[] = {batch, l->set->list[t->entity].file, refused, unchanged};
         if (session_run(s, "counting records", ledger_sql(&l->record, l->set, tally_sql), 4, params) < 0)
             return -1;
     }
@@ -186,8 +178,27 @@ static int end_noting(struct merge *m, struct session *s)
     return any ? session_run(s, "noting the keys of a complete delivery", "DELETE FROM pg_temp.complete", 0, NULL) : 0;
 }
 
+/* Takes out what says what the table is known to hold, and counts it. Of a complete delivery Postgres notes the keys,
+ * so there it sees all rows. */
+static void take_out_known(struct load *l, const struct merge *m, size_t i)
+{
+    struct rows *rows = &l->rows[i];
+    if (!m->watch || l->complete || !rows->n || rows->text.failed)
+        return;
+    bool *out = mem_alloc(rows->n * sizeof *out);
+    if (watch_find_known(m->watch, i, rows, out)) {
+        for (size_t r = 0; r < rows->n; r++)
+            if (out[r])
+                tally_of(l, rows->list[r].lineage.batch, i)->unchanged++;
+        rows_take_out(rows, out);
+    }
+    free(out);
+}
+
 int load_store(struct load *l, struct merge *m, struct session *s, bool *changed)
 {
+    for (size_t i = 0; i < l->set->n; i++)
+        take_out_known(l, m, i);
     if (store_tallies(l, s) < 0 || store_rejects(l, s) < 0 || begin_noting(l, m, s) < 0)
         return -1;
     for (size_t i = 0; i < l->set->n; i++) {

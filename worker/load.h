@@ -13,7 +13,7 @@ struct tally {
     int64_t batch;
     size_t entity; /* index in the set */
     int refused;   /* by the cleaner */
-    int repeated;  /* they say the same as a later one of the batch: unchanged */
+    int unchanged; /* they say the same as a later one of the batch, or as the table is known to */
 };
 
 struct load {

@@ -317,5 +317,9 @@ int merge_rows(struct merge *m, struct session *s, size_t i, const struct rows *
                     ROWS_LARGEST >> 20);
         return -1;
     }
-    return merge_run(m, s, i, rows, 0, rows->n, counts);
+    if (merge_run(m, s, i, rows, 0, rows->n, counts) < 0)
+        return -1;
+    if (m->watch)
+        watch_merged(m->watch, i, rows, !counts->n[COUNT_REJECTED] && !counts->n[COUNT_PARKED]);
+    return 0;
 }

@@ -7,6 +7,7 @@
 #include "worker/merge_sql.h"
 #include "worker/rows.h"
 #include "worker/source.h"
+#include "worker/watch.h"
 
 struct merge_entity {
     struct merge_sql sql;
@@ -20,7 +21,8 @@ struct merge {
     const struct source_set *sources; /* may be NULL; see kept_read() */
     struct relation *relations;       /* set->n of both */
     struct merge_entity *list;
-    bool complete; /* pg_temp.complete names a delivery: keys that come are noted */
+    struct watch *watch; /* NULL: nothing is known of the tables, all rows go to Postgres */
+    bool complete;       /* pg_temp.complete names a delivery: keys that come are noted */
 };
 
 struct merge_counts {

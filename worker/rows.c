@@ -1,5 +1,8 @@
 #include "worker/rows.h"
 
+#include <sys/random.h>
+#include <xxhash.h>
+
 /* Who makes rows collide on purpose costs so many comparisons a row, and no more: Postgres finds duplicates as well. */
 enum { FIRST_SLOTS = 2048, MOST_PROBES = 8 };
 
@@ -20,9 +23,10 @@ void rows_release(struct rows *r)
 void rows_reset(struct rows *r)
 {
     buf_reset(&r->text);
-    if (r->n)
+    if (r->slotted)
         memset(r->slots, 0, r->n_slots * sizeof *r->slots);
     r->n = 0;
+    r->slotted = false;
 }
 
 bool field_is_stored(const struct field *f)
@@ -68,12 +72,21 @@ static void put_text(struct buf *b, const char *s, char end)
     buf_putc(b, end);
 }
 
-/* FNV-1a, 64 bits. */
-static uint64_t hash(const char *s, size_t n)
+/* Another one in each process, so that nobody can prepare records which collide. */
+static uint64_t seed(void)
 {
-    uint64_t h = 0xcbf29ce484222325;
-    for (size_t i = 0; i < n; i++)
-        h = (h ^ (unsigned char)s[i]) * 0x100000001b3;
+    static uint64_t at_random;
+    if (!at_random && getrandom(&at_random, sizeof at_random, 0) != sizeof at_random)
+        abort(); /* a kernel that has no randomness */
+    return at_random;
+}
+
+static uint64_t hash_key(const struct entity *e, const char *client, const struct cleaned *cleaned)
+{
+    uint64_t h = e->keyed_by_client ? XXH3_64bits_withSeed(client, strlen(client), seed()) : seed();
+    for (size_t i = 0; i < e->n_fields; i++)
+        if (e->fields[i].key && cleaned->cells[i].text)
+            h = XXH3_64bits_withSeed(cleaned->cells[i].text, cleaned->cells[i].len, h);
     return h;
 }
 
@@ -86,7 +99,7 @@ static uint32_t *slot_of(const struct rows *r, uint64_t h, const char *said, siz
             return slot;
         const struct row *row = &r->list[*slot - 1];
         size_t end = row[1].start;
-        if (row->hash == h && end - row->start >= len && memcmp(r->text.data + end - len, said, len) == 0)
+        if (row->known.said == h && end - row->start >= len && memcmp(r->text.data + end - len, said, len) == 0)
             return slot;
     }
     return NULL;
@@ -104,7 +117,7 @@ static void make_room(struct rows *r)
     free(r->slots);
     r->slots = mem_alloc(r->n_slots * sizeof *r->slots);
     for (size_t i = 0; i < r->n; i++) {
-        size_t at = r->list[i].hash;
+        size_t at = r->list[i].known.said;
         for (size_t probe = 0; probe < MOST_PROBES; probe++, at++)
             if (!r->slots[at & (r->n_slots - 1)]) {
                 r->slots[at & (r->n_slots - 1)] = (uint32_t)i + 1;
@@ -154,17 +167,36 @@ bool rows_add(struct rows *r, const struct entity *e, struct lineage at, const c
     buf_putc(b, '\n');
     if (b->failed)
         return true; /* it is told when the rows are stored */
-    uint64_t h = hash(b->data + said, b->len - said);
+    uint64_t h = XXH3_64bits_withSeed(b->data + said, b->len - said, seed());
     uint32_t *slot = slot_of(r, h, b->data + said, b->len - said);
     if (slot && *slot && repeats(r, slot, at)) {
         buf_trim_end(b, b->len - start);
         return false;
     }
-    r->list[r->n] = (struct row){.start = start, .hash = h, .lineage = at};
+    r->list[r->n] = (struct row){.start = start, .known = {hash_key(e, client, cleaned), h}, .lineage = at};
     r->list[++r->n].start = b->len;
-    if (slot && !*slot)
+    if (slot && !*slot) {
         *slot = (uint32_t)r->n;
+        r->slotted = true;
+    }
     return true;
+}
+
+void rows_take_out(struct rows *r, const bool *out)
+{
+    size_t n = 0, end = 0;
+    for (size_t i = 0; i < r->n; i++) {
+        if (out[i])
+            continue;
+        size_t start = r->list[i].start, len = r->list[i + 1].start - start;
+        memmove(r->text.data + end, r->text.data + start, len);
+        r->list[n] = r->list[i];
+        r->list[n++].start = end;
+        end += len;
+    }
+    r->n = n;
+    r->list[n].start = end;
+    buf_trim_end(&r->text, r->text.len - end);
 }
 
 const char *rows_text(const struct rows *r, size_t first, size_t n, size_t *len)

@@ -7,6 +7,7 @@
 
 #include "lib/buf.h"
 #include "worker/clean.h"
+#include "worker/known.h"
 
 /* Where a record stands: raw.batch.id and its number there, from 1 on. */
 struct lineage {
@@ -15,8 +16,8 @@ struct lineage {
 };
 
 struct row {
-    size_t start;  /* of its text in rows.text; it ends where the next one starts */
-    uint64_t hash; /* of what it says */
+    size_t start;           /* of its text in rows.text; it ends where the next one starts */
+    struct known_row known; /* hashes of its natural key and of all that it says */
     struct lineage lineage;
 };
 
@@ -26,6 +27,7 @@ struct rows {
     size_t n, room;
     uint32_t *slots; /* hash table of rows, by what they say: 1 + index in list, 0 for none */
     size_t n_slots;  /* a power of two */
+    bool slotted;    /* some slot is taken */
 };
 enum { ROWS_LARGEST = 1 << 30 };
 
@@ -39,6 +41,8 @@ void rows_reset(struct rows *r);
  */
 bool rows_add(struct rows *r, const struct entity *e, struct lineage at, const char *client,
               const struct cleaned *cleaned);
+/* Takes rows out: those whose place in `out` is set. Nothing is to be added before the next reset. */
+void rows_take_out(struct rows *r, const bool *out);
 /* The text of rows first … first + n - 1. */
 const char *rows_text(const struct rows *r, size_t first, size_t n, size_t *len);
 

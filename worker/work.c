@@ -182,7 +182,8 @@ static void begin_work(struct work *w)
 {
     struct session *s = &w->loader.session;
     if (session_run(s, "listening for `oriel pull`", listen_sql, 0, NULL) < 0 ||
-        loader_prepare(&w->loader, &w->domain->entities) < 0 || register_sources(w) < 0) {
+        loader_prepare(&w->loader, &w->domain->entities) < 0 || loader_watch(&w->loader) < 0 ||
+        register_sources(w) < 0) {
         lose(w);
         return;
     }

@@ -87,6 +87,25 @@ static void test_many(void)
     rows_release(&r);
 }
 
+static void test_take_out(void)
+{
+    struct rows r;
+    size_t len;
+    rows_init(&r);
+    ok(add(&r, 1, 1, "a", 1) && add(&r, 1, 2, "bb", 2) && add(&r, 1, 3, "c", 1) && add(&r, 1, 4, "d", 1), "four rows");
+    rows_take_out(&r, (const bool[]){true, false, true, false});
+    is_int(r.n, 2, "without two of them");
+    is(rows_text(&r, 0, 2, &len), "1\t0000000002\tc\tbb\tx\n1\t0000000004\tc\td\tx\n", "are the others");
+    is_int(len, r.text.len, "and nothing behind them");
+    is_int(r.list[1].lineage.line, 4, "with their lines");
+    is(rows_text(&r, 1, 1, &len), "1\t0000000004\tc\td\tx\n", "each of which can be had alone");
+    rows_take_out(&r, (const bool[]){true, true});
+    is_int((int)(r.n + r.text.len), 0, "all taken out");
+    rows_reset(&r);
+    ok(add(&r, 1, 1, "a", 1), "after a reset none of them is remembered");
+    rows_release(&r);
+}
+
 static void test_reject(void)
 {
     struct buf b;
@@ -103,6 +122,7 @@ int main(void)
     test_escapes();
     test_repeats();
     test_many();
+    test_take_out();
     test_reject();
     return tap_done();
 }
