@@ -93,10 +93,14 @@ static void put_header(struct answer *a, const char *name, const char *value)
 {
     if (!value)
         return;
-    buf_printf(&a->head, "%s: ", name);
-    for (const unsigned char *p = (const unsigned char *)value; *p; p++)
-        if (*p >= 0x20 && *p != 0x7f)
-            buf_putc(&a->head, (char)*p);
+    buf_puts(&a->head, name);
+    buf_puts(&a->head, ": ");
+    for (size_t n; *value; value += n) {
+        for (n = 0; (unsigned char)value[n] >= 0x20 && value[n] != 0x7f; n++)
+            ;
+        buf_put(&a->head, value, n);
+        n += value[n] != 0;
+    }
     buf_puts(&a->head, "\r\n");
 }
 
@@ -368,12 +372,20 @@ void answer_stream(struct answer *a, const struct rows *w, const PGresult *estim
     buf_puts(&a->head, "\r\n");
 }
 
+/* Milliseconds with one digit behind the point. */
+static void put_ms(struct buf *head, const char *name, int64_t us, const char *end)
+{
+    long long tenths = (us + US_PER_MS / 20) / (US_PER_MS / 10);
+    buf_printf(head, "%s%lld.%lld%s", name, tenths / 10, tenths % 10, end);
+}
+
 void answer_timing(struct answer *a, int64_t database_us, int64_t total_us)
 {
     static const char end[] = "\r\n";
     buf_trim_end(&a->head, sizeof end - 1);
     buf_puts(&a->head, "Server-Timing: ");
     if (database_us >= 0)
-        buf_printf(&a->head, "db;dur=%.1f, ", (double)database_us / US_PER_MS);
-    buf_printf(&a->head, "total;dur=%.1f\r\n%s", (double)total_us / US_PER_MS, end);
+        put_ms(&a->head, "db;dur=", database_us, ", ");
+    put_ms(&a->head, "total;dur=", total_us, "\r\n");
+    buf_puts(&a->head, end);
 }

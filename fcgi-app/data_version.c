@@ -2,13 +2,9 @@
 
 #include <string.h>
 
-#include "fcgi-app/deprecation.h"
 #include "lib/text.h"
 
-enum {
-    LONGEST_HEADERS = 16 << 10,
-    HOLDS_FOR = 100 /* ms, where the worker cannot be heard: on a standby */
-};
+enum { HOLDS_FOR = 100 }; /* ms, where the worker cannot be heard: on a standby */
 
 const char data_sources_sql[] = "SELECT s.view, s.sources FROM api.oriel_data_sources() s";
 const char data_version_sql[] =
@@ -86,31 +82,28 @@ static void add_embeds(struct contracts *all, const struct ast *level)
     }
 }
 
-/* Headers that the configuration and the contract's comment make: a cache that is told 304 keeps those that it has. */
+static const char *or_none(const char *s)
+{
+    return s ? s : "-";
+}
+
+/* What makes headers of the configuration and of the contract's comment: a cache that is told 304 keeps those that it
+ * has. */
 static const char *headers_of(struct arena *a, const struct plan *p)
 {
-    struct buf b;
-    buf_init(&b, LONGEST_HEADERS);
-    cors_headers(&b, &p->cors);
-    deprecation_headers(&b, p->contract);
-    const char *text =
-        arena_printf(a, "%lld %d %d %s", p->contract->cache_seconds, p->cors.varies, p->takes_tokens, buf_str(&b));
-    buf_release(&b);
-    return text;
+    const struct contract *c = p->contract;
+    return arena_printf(a, "%lld %d %d %d\n%s\n%s\n%s", c->cache_seconds, p->cors.varies, p->takes_tokens,
+                        c->deprecated, or_none(p->cors.allow_origin), or_none(c->sunset), or_none(c->successor));
 }
 
 /* All that an answer depends on beside the data: another of these is another answer. Values of headers hold no line's
  * end, so none can pass for another. */
 static const char *shape_of(const struct plan *p, const struct contracts *all, const struct request *r)
 {
-    char hash[65];
-    const char *text = arena_printf(all->a, "%s\n%s\n%s\n%s\n%s\n%d %d %d\n%lld %lld %lld\n%s\n%s\n%s\n" ORIEL_VERSION,
-                                    all->definitions, r->path, r->query, p->profile ? p->profile : "",
-                                    p->preference_applied ? p->preference_applied : "", p->media, p->strip_nulls,
-                                    p->count, p->offset, p->limit, p->exact_up_to, p->time_zone ? p->time_zone : "",
-                                    p->claims ? p->claims : "-", headers_of(all->a, p));
-    text_sha256(text, strlen(text), hash);
-    return arena_strdup(all->a, hash);
+    return arena_printf(all->a, "%s\n%s\n%s\n%s\n%s\n%d %d %d\n%lld %lld %lld\n%s\n%s\n%s\n" ORIEL_VERSION,
+                        all->definitions, r->path, r->query, or_none(p->profile), or_none(p->preference_applied),
+                        p->media, p->strip_nulls, p->count, p->offset, p->limit, p->exact_up_to, or_none(p->time_zone),
+                        or_none(p->claims), headers_of(all->a, p));
 }
 
 void data_version_plan(struct plan *p, struct arena *a, const struct api *api, const struct request *r,

@@ -18,19 +18,15 @@ static void put_sunset(struct buf *head, const char *day)
 
 static bool put_successor(struct buf *head, const char *view)
 {
-    bool known = false;
-    struct arena a;
-    const char *entity;
+    size_t length;
     int version;
-    arena_init(&a);
-    if (contract_name_split(&a, view, &entity, &version) == 0) {
-        buf_printf(head, "Link: </v%d/", version);
-        url_put_segment(head, entity);
-        buf_puts(head, ">; rel=\"successor-version\"");
-        known = true;
-    }
-    arena_release(&a);
-    return known;
+    const char *entity = contract_name_entity(view, &length, &version);
+    if (!entity)
+        return false;
+    buf_printf(head, "Link: </v%d/", version);
+    url_put_segment(head, entity, length);
+    buf_puts(head, ">; rel=\"successor-version\"");
+    return true;
 }
 
 void deprecation_headers(struct buf *head, const struct contract *c)

@@ -18,10 +18,18 @@ void entity_tag_make(char tag[ENTITY_TAG_SIZE], const struct buf *body, const ch
 
 void entity_tag_of_version(char tag[ENTITY_TAG_SIZE], const char *version, const char *shape)
 {
-    char hash[65], all[200];
-    int n = snprintf(all, sizeof all, "%s %s", version, shape);
-    text_sha256(all, (size_t)n < sizeof all ? (size_t)n : sizeof all - 1, hash);
-    snprintf(tag, ENTITY_TAG_SIZE, "W/\"%.32s\"", hash);
+    static const char *const prefix = "W/\"";
+    char hash[65];
+    struct buf all;
+    buf_init(&all, SIZE_MAX / 2);
+    buf_puts(&all, version);
+    buf_putc(&all, ' ');
+    buf_puts(&all, shape);
+    text_sha256(buf_str(&all), all.len, hash);
+    buf_release(&all);
+    memcpy(tag, prefix, 3);
+    memcpy(tag + 3, hash, 32);
+    memcpy(tag + 35, "\"", 2);
 }
 
 bool entity_tag_matches(const char *if_none_match, const char *tag)

@@ -95,21 +95,23 @@ void json_forms_find(struct json_forms *forms, const PGresult *r, const struct j
 void json_row_put(struct buf *b, const PGresult *r, int row, const struct json_columns *columns,
                   const struct json_forms *forms)
 {
-    char before = '{';
+    bool first = true;
     for (size_t i = 0; i < columns->n && i < MOST_COLUMNS; i++) {
         int column = columns->first + (int)i;
         bool null = PQgetisnull(r, row, column);
         if (null && columns->strip_nulls)
             continue;
-        buf_putc(b, before);
-        buf_put(b, columns->keys[i].key, columns->keys[i].key_len);
+        const struct plan_column *key = &columns->keys[i];
+        if (first)
+            buf_putc(b, '{');
+        buf_put(b, key->key + first, key->key_len - first); /* the first needs no comma */
+        first = false;
         if (null)
             buf_put(b, "null", 4);
         else
             forms->of[i](b, PQgetvalue(r, row, column), (size_t)PQgetlength(r, row, column));
-        before = ',';
     }
-    if (before == '{')
+    if (first)
         buf_putc(b, '{');
     buf_putc(b, '}');
 }

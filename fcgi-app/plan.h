@@ -72,7 +72,7 @@ enum plan_count {
 enum media { MEDIA_JSON, MEDIA_OBJECT, MEDIA_CSV, MEDIA_OPENAPI };
 
 struct plan_column {
-    const char *key; /* prepared for writing: "\"name\":", escaped, with its colon */
+    const char *key; /* prepared for writing: ",\"name\":", escaped, with its colon and the comma before it */
     size_t key_len;
     const char *name; /* as it is */
 };
@@ -128,7 +128,7 @@ struct plan {
 
     /* What the data version of the answer is of, as an array of Postgres; NULL where it has none (data_version.h). */
     const char *sources;
-    const char *shape;                  /* with sources: a hash over all else that the answer depends on */
+    const char *shape;                  /* with sources: all else that the answer depends on */
     const struct data_version *version; /* set by whoever asked for it; NULL until then */
     int64_t now;                        /* as in the request */
 };

@@ -13,10 +13,13 @@ enum {
 void sql_name(struct sql *s, const char *name)
 {
     buf_putc(&s->text, '"');
-    for (; *name; name++) {
-        if (*name == '"')
-            buf_putc(&s->text, '"');
-        buf_putc(&s->text, *name);
+    for (size_t n; *name; name += n) {
+        n = strcspn(name, "\"");
+        buf_put(&s->text, name, n);
+        if (name[n]) {
+            buf_puts(&s->text, "\"\"");
+            n++;
+        }
     }
     buf_putc(&s->text, '"');
 }

@@ -16,12 +16,12 @@ enum { MOST_VALUES = 90 };
 
 const char *sql_json_key(struct arena *a, const char *key)
 {
-    size_t len = strlen(key);
     struct buf b;
-    buf_init(&b, 6 * len + 3); /* a control character takes six bytes */
-    buf_json_string(&b, key, len);
+    buf_init(&b, SIZE_MAX / 2);
+    buf_putc(&b, ',');
+    buf_json_string(&b, key, strlen(key));
     buf_putc(&b, ':');
-    const char *text = arena_strdup(a, buf_str(&b));
+    const char *text = arena_memdup(a, b.data, b.len);
     buf_release(&b);
     return text;
 }
@@ -197,7 +197,7 @@ static void put_object(struct sql *s, const struct outputs *outputs)
             open++;
         }
         buf_puts(&s->text, ", ");
-        sql_param(s, sql_json_key(s->a, outputs->list[i].key), "text");
+        sql_param(s, sql_json_key(s->a, outputs->list[i].key) + 1, "text");
         buf_puts(&s->text, s->strip_nulls ? " || " : " || COALESCE(");
         sql_output_json(s, &outputs->list[i]);
         buf_puts(&s->text, s->strip_nulls ? "" : ", 'null')");
@@ -256,7 +256,7 @@ void sql_output_json(struct sql *s, const struct output *o)
         return;
     }
     const char *type = native_type(o);
-    bool strip = s->strip_nulls && (type_is_json(type) || !type_is_plain(s->a, type));
+    bool strip = s->strip_nulls && (type_is_json(type) || !type_is_plain(type));
     buf_puts(&s->text, strip ? "NULLIF(pg_catalog.json_strip_nulls(pg_catalog.to_json(" : "pg_catalog.to_json(");
     sql_output_native(s, o);
     buf_puts(&s->text, strip ? "))::text, 'null')" : ")::text");
@@ -265,7 +265,7 @@ void sql_output_json(struct sql *s, const struct output *o)
 /* Written as it comes from Postgres. */
 static bool is_plain(const struct sql *s, const struct output *o)
 {
-    return is_native(o) && (s->as_text || type_is_plain(s->a, native_type(o))) &&
+    return is_native(o) && (s->as_text || type_is_plain(native_type(o))) &&
            !(s->strip_nulls && type_is_json(native_type(o)));
 }
 

@@ -1,5 +1,6 @@
 #include "fcgi-app/type.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -52,7 +53,7 @@ static const struct type types[] = {
     {"varchar", "character varying"},
 };
 
-/* Without modifiers. json_row.c writes them as to_json() would. */
+/* Sorted, without modifiers. json_row.c writes them as to_json() would. */
 static const char *const plain_types[] = {
     "bigint",
     "bit",
@@ -110,22 +111,26 @@ const char *type_nearest(const char *name)
     return text_nearest(name, names);
 }
 
-/* "time(3) without time zone" -> "time without time zone" */
-static const char *without_modifier(struct arena *a, const char *type)
+struct bare {
+    const char *head; /* "time" of "time(3) without time zone" */
+    size_t head_length;
+    const char *tail; /* " without time zone" */
+};
+
+static int compare_bare(const void *key, const void *element)
 {
-    const char *open = strchr(type, '('), *close = open ? strchr(open, ')') : NULL;
-    if (!close)
-        return type;
-    return arena_printf(a, "%.*s%s", (int)(open - type), type, close + 1);
+    const struct bare *b = key;
+    const char *name = *(const char *const *)element;
+    int order = strncmp(b->head, name, b->head_length);
+    return order ? order : strcmp(b->tail, name + b->head_length);
 }
 
-bool type_is_plain(struct arena *a, const char *type)
+/* An array keeps its "[]", so it is not in the list. */
+bool type_is_plain(const char *type)
 {
-    type = without_modifier(a, type); /* an array keeps its "[]", so it is not in the list */
-    for (size_t i = 0; i < ARRAY_SIZE(plain_types); i++)
-        if (strcmp(plain_types[i], type) == 0)
-            return true;
-    return false;
+    const char *open = strchr(type, '('), *close = open ? strchr(open, ')') : NULL;
+    struct bare b = {type, close ? (size_t)(open - type) : strlen(type), close ? close + 1 : ""};
+    return bsearch(&b, plain_types, ARRAY_SIZE(plain_types), sizeof plain_types[0], compare_bare);
 }
 
 bool type_is_json(const char *type)

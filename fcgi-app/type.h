@@ -20,7 +20,7 @@ const char *type_nearest(const char *name);
 
 /* Is a value of this type written as JSON from its text form? Others (arrays, composites, enums, domains, types of
  * extensions, …) have to go through to_json. */
-bool type_is_plain(struct arena *a, const char *type);
+bool type_is_plain(const char *type);
 bool type_is_json(const char *type); /* json or jsonb */
 bool type_is_tsvector(const char *type);
 

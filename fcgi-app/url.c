@@ -74,9 +74,9 @@ static bool is_unreserved(char c)
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || strchr("-._~", c);
 }
 
-void url_put_segment(struct buf *b, const char *s)
+void url_put_segment(struct buf *b, const char *s, size_t n)
 {
-    for (; *s; s++) {
+    for (const char *end = s + n; s < end; s++) {
         unsigned char c = (unsigned char)*s;
         if (is_unreserved(*s))
             buf_putc(b, *s);

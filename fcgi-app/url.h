@@ -21,6 +21,6 @@ struct url_pair *url_query(struct arena *a, const char *query, size_t *n);
 /* s with every byte that may not stand in a header's value or a URI percent-encoded. */
 const char *url_safe(struct arena *a, const char *s);
 /* Appends s as one segment of a path: all but the unreserved characters (RFC 3986, section 2.3) percent-encoded. */
-void url_put_segment(struct buf *b, const char *s);
+void url_put_segment(struct buf *b, const char *s, size_t n);
 
 #endif

@@ -26,8 +26,8 @@ void buf_reset(struct buf *b)
         b->data[0] = 0;
 }
 
-/* Makes room for n more bytes and the NUL; false, and failed set, when that would go beyond the maximum. */
-static bool reserve(struct buf *b, size_t n)
+/* Gets memory for n more bytes and the NUL; false, and failed set, when that would go beyond the maximum. */
+static bool grow(struct buf *b, size_t n)
 {
     if (b->failed)
         return false;
@@ -37,13 +37,20 @@ static bool reserve(struct buf *b, size_t n)
     }
     size_t need = b->len + n + 1;
     if (need > b->size) {
-        size_t size = b->size ? b->size : 64;
+        size_t size = b->size ? b->size : 256;
         while (size < need)
             size = size > SIZE_MAX / 2 ? need : size * 2;
+        size = size > b->max ? b->max + 1 : size;
         b->data = mem_realloc(b->data, size);
         b->size = size;
     }
     return true;
+}
+
+/* The same; mostly the memory is there. It never goes beyond the maximum. */
+static inline bool reserve(struct buf *b, size_t n)
+{
+    return (b->size - b->len > n && !b->failed) || grow(b, n);
 }
 
 void buf_put(struct buf *b, const void *p, size_t n)
@@ -63,22 +70,30 @@ void buf_puts(struct buf *b, const char *s)
 
 void buf_putc(struct buf *b, char c)
 {
-    buf_put(b, &c, 1);
+    if (!reserve(b, 1))
+        return;
+    b->data[b->len++] = c;
+    b->data[b->len] = 0;
 }
 
 void buf_printf(struct buf *b, const char *format, ...)
 {
     va_list args, again;
+    if (b->failed)
+        return;
     va_start(args, format);
     va_copy(again, args);
-    int n = vsnprintf(NULL, 0, format, args);
+    size_t room = b->size - b->len; /* tried first, since it is mostly enough */
+    int n = vsnprintf(room ? b->data + b->len : NULL, room, format, args);
     va_end(args);
     if (n < 0)
         b->failed = true;
     else if (reserve(b, (size_t)n)) {
-        vsnprintf(b->data + b->len, (size_t)n + 1, format, again);
+        if ((size_t)n >= room)
+            vsnprintf(b->data + b->len, (size_t)n + 1, format, again);
         b->len += (size_t)n;
-    }
+    } else if (b->data)
+        b->data[b->len] = 0;
     va_end(again);
 }
 
@@ -94,37 +109,68 @@ const char *buf_str(const struct buf *b)
     return b->data ? b->data : "";
 }
 
-void buf_json_string(struct buf *b, const char *s, size_t n)
+/* Eight times the byte c. */
+static inline uint64_t eight(unsigned char c)
+{
+    return c * (UINT64_MAX / 255);
+}
+
+/* Not 0 where one of these eight bytes is below c, which is at most 128. Above the first that is, others may be told
+ * wrongly; that does not matter here. */
+static inline uint64_t below(uint64_t bytes, unsigned char c)
+{
+    return (bytes - eight(c)) & ~bytes & eight(0x80);
+}
+
+/* The bytes before the first one that JSON wants escaped; eight at a time while none is among them. */
+static size_t plain_length(const char *s, size_t n)
+{
+    size_t i = 0;
+    for (uint64_t bytes; n - i >= sizeof bytes; i += sizeof bytes) {
+        memcpy(&bytes, s + i, sizeof bytes);
+        if (below(bytes, 0x20) | below(bytes ^ eight('"'), 1) | below(bytes ^ eight('\\'), 1))
+            break;
+    }
+    while (i < n && (unsigned char)s[i] >= 0x20 && s[i] != '"' && s[i] != '\\')
+        i++;
+    return i;
+}
+
+static void put_escape(struct buf *b, unsigned char c)
 {
     static const char hex[] = "0123456789abcdef";
-    if (!reserve(b, n + 2)) /* one reservation serves the usual string, which needs no escape */
-        return;
-    buf_putc(b, '"');
-    size_t copied = 0;
-    for (size_t i = 0; i < n; i++) {
-        unsigned char c = (unsigned char)s[i];
-        if (c >= 0x20 && c != '"' && c != '\\')
-            continue;
-        buf_put(b, s + copied, i - copied);
-        copied = i + 1;
-        switch (c) {
-        case '"':
-        case '\\':
-            buf_put(b, (char[]){'\\', (char)c}, 2);
-            break;
-        case '\n':
-            buf_put(b, "\\n", 2);
-            break;
-        case '\r':
-            buf_put(b, "\\r", 2);
-            break;
-        case '\t':
-            buf_put(b, "\\t", 2);
-            break;
-        default:
-            buf_put(b, (char[]){'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]}, 6);
-        }
+    switch (c) {
+    case '"':
+    case '\\':
+        buf_put(b, (char[]){'\\', (char)c}, 2);
+        break;
+    case '\n':
+        buf_put(b, "\\n", 2);
+        break;
+    case '\r':
+        buf_put(b, "\\r", 2);
+        break;
+    case '\t':
+        buf_put(b, "\\t", 2);
+        break;
+    default:
+        buf_put(b, (char[]){'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]}, 6);
     }
-    buf_put(b, s + copied, n - copied);
+}
+
+void buf_json_string(struct buf *b, const char *s, size_t n)
+{
+    size_t plain = plain_length(s, n);
+    if (!reserve(b, n + 2)) /* serves the usual string, which needs no escape */
+        return;
+    b->data[b->len++] = '"';
+    while (plain < n) {
+        buf_put(b, s, plain);
+        put_escape(b, (unsigned char)s[plain]);
+        s += plain + 1;
+        n -= plain + 1;
+        plain = plain_length(s, n);
+    }
+    buf_put(b, s, n);
     buf_putc(b, '"');
 }

@@ -5,7 +5,7 @@
 
 #include "lib/text.h"
 
-int contract_name_split(struct arena *a, const char *view, const char **entity, int *version)
+const char *contract_name_entity(const char *view, size_t *length, int *version)
 {
     static const char prefix[] = "v_";
     size_t n = strlen(view);
@@ -16,9 +16,19 @@ int contract_name_split(struct arena *a, const char *view, const char **entity, 
     /* "v_" + at least one letter + "_v" + digits that do not begin with 0 */
     if (strncmp(view, prefix, 2) != 0 || end - view < 5 || strncmp(end - 2, "_v", 2) != 0 || *end == '0' ||
         text_integer(end, 1, 999999, &number) < 0)
-        return -1;
-    *entity = arena_memdup(a, view + 2, (size_t)(end - view) - 4);
+        return NULL;
+    *length = (size_t)(end - view) - 4;
     *version = (int)number;
+    return view + 2;
+}
+
+int contract_name_split(struct arena *a, const char *view, const char **entity, int *version)
+{
+    size_t length;
+    const char *at = contract_name_entity(view, &length, version);
+    if (!at)
+        return -1;
+    *entity = arena_memdup(a, at, length);
     return 0;
 }
 

@@ -73,6 +73,9 @@ struct contract_set {
 
 /* Splits "v_products_v1" into "products" and 1; -1 when the name is not a contract's. */
 int contract_name_split(struct arena *a, const char *view, const char **entity, int *version) must_check;
+/* The same without a copy: where in view the entity begins, and its length in bytes; NULL when it is not a contract's.
+ */
+const char *contract_name_entity(const char *view, size_t *length, int *version);
 
 const struct contract *contract_find(const struct contract_set *set, const char *entity, int version);
 const struct contract *contract_find_view(const struct contract_set *set, const char *view);

@@ -133,14 +133,18 @@ char *arena_strdup(struct arena *a, const char *s)
 
 char *arena_printf(struct arena *a, const char *format, ...)
 {
+    char usual[256]; /* tried first, since formatting twice costs more than a copy */
     va_list args, again;
     va_start(args, format);
     va_copy(again, args);
-    int n = vsnprintf(NULL, 0, format, args);
+    int n = vsnprintf(usual, sizeof usual, format, args);
     va_end(args);
-    char *s = arena_alloc(a, (size_t)(n < 0 ? 0 : n) + 1);
-    if (n > 0)
-        vsnprintf(s, (size_t)n + 1, format, again);
+    size_t length = n < 0 ? 0 : (size_t)n;
+    char *s = arena_alloc(a, length + 1);
+    if (length < sizeof usual)
+        memcpy(s, usual, length);
+    else
+        vsnprintf(s, length + 1, format, again);
     va_end(again);
     return s;
 }

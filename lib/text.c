@@ -1,7 +1,7 @@
 #include "lib/text.h"
 
 #include <errno.h>
-#include <openssl/sha.h>
+#include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -108,8 +108,12 @@ size_t text_utf8_valid(const char *s, size_t n)
 void text_sha256(const void *p, size_t n, char hex[65])
 {
     static const char digits[] = "0123456789abcdef";
-    unsigned char sum[SHA256_DIGEST_LENGTH];
-    SHA256(p, n, sum);
+    static EVP_MD *sha256; /* looked up once: that takes longer than to hash a line */
+    unsigned char sum[32];
+    if (!sha256)
+        sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+    if (!sha256 || EVP_Digest(p, n, sum, NULL, sha256, NULL) != 1)
+        abort(); /* no memory, or an OpenSSL that was built without it */
     for (size_t i = 0; i < sizeof sum; i++) {
         hex[2 * i] = digits[sum[i] >> 4];
         hex[2 * i + 1] = digits[sum[i] & 15];

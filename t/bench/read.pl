@@ -42,11 +42,11 @@ my %label = (oriel => 'Oriel, through nginx', node => 'Node, without nginx', nod
     plain => 'plain libfcgi, through nginx', pgbench => 'pgbench, the same SQL, 16 clients', pgbench_2 => 'pgbench, the same SQL, 2 clients', static => 'nginx, a static file', full => 'the row in full',
     copy => 'psql \\copy');
 
-my $b = Oriel::Bench->new(rows => $rows);
-$b->start('responders');
-$b->start_peers;
-$b->start('nginx');
-wait_until { eval { $b->get('/v1/products/1')->{status} == 200 } } 'Oriel to answer';
+my $bench = Oriel::Bench->new(rows => $rows);
+$bench->start('responders');
+$bench->start_peers;
+$bench->start('nginx');
+wait_until { eval { $bench->get('/v1/products/1')->{status} == 200 } } 'Oriel to answer';
 print_machine();
 
 sub print_machine {
@@ -61,13 +61,13 @@ sub print_machine {
         print "  ", $command->[0] =~ s{.*/}{}r, ": $line\n";
     }
     printf "  %d products, 2 responders, 2 nginx workers, 16 connections, %d round(s) of %s s; medians (least to most)\n", $rows, $rounds, $seconds;
-    print "  missing: $label{$_}: $b->{missing}{$_}\n" for sort keys %{ $b->{missing} };
+    print "  missing: $label{$_}: $bench->{missing}{$_}\n" for sort keys %{ $bench->{missing} };
 }
 
 # The answers, as far as all peers write them alike: the same rows.
 sub same_answer {
     my ($case, $server) = @_;
-    my ($code, $out) = run_command('curl', '-sf', $b->url($server) . sprintf($server eq 'oriel' ? $case->{oriel} : $case->{peer}, 42));
+    my ($code, $out) = run_command('curl', '-sf', $bench->url($server) . sprintf($server eq 'oriel' ? $case->{oriel} : $case->{peer}, 42));
     die "$server does not answer $case->{name}\n" if $code;
     my $answer = JSON::PP->new->utf8->decode($out);
     return join "\n", map { join '|', $_->{id}, $_->{name}, 0 + ($_->{price} // 0), $_->{vendor} ? "$_->{vendor}{id} $_->{vendor}{name}" : '' } ref $answer eq 'ARRAY' ? @$answer : $answer;
@@ -92,43 +92,43 @@ sub report {
 
 sub run_case {
     my ($case) = @_;
-    my @servers = grep { !$b->{missing}{ s/_nginx//r } && !$case->{without}{$_} } qw(oriel node node_nginx php plain);
+    my @servers = grep { !$bench->{missing}{ s/_nginx//r } && !$case->{without}{$_} } qw(oriel node node_nginx php plain);
     my $expected = same_answer($case, 'oriel');
     for my $server (@servers) {
         my $answer = wait_until { eval { same_answer($case, $server) } } "$server to answer $case->{name}";
         die "$server answers $case->{name} otherwise than Oriel:\n$answer\n$expected\n" if $answer ne $expected;
     }
-    my %paths = map { $_ => $b->paths_file($case->{$_ eq 'oriel' ? 'oriel' : 'peer'}, $case->{most}) } @servers;
-    my %ways  = map { my $s = $_; $s => sub { $b->load($s, $paths{$s}, seconds => $seconds, headers => $s eq 'oriel' ? $case->{headers} : []) } } @servers;
+    my %paths = map { $_ => $bench->paths_file($case->{$_ eq 'oriel' ? 'oriel' : 'peer'}, $case->{most}) } @servers;
+    my %ways  = map { my $s = $_; $s => sub { $bench->load($s, $paths{$s}, seconds => $seconds, headers => $s eq 'oriel' ? $case->{headers} : []) } } @servers;
     # as many clients as wrk has, and as many as Oriel has connections to Postgres: the one or the other does better
     for (['pgbench', 16], ['pgbench_2', 2]) {
         my ($name, $clients) = @$_;
-        $ways{$name} = sub { $b->pgbench($case->{sql}, $case->{most}, seconds => $seconds, clients => $clients) };
+        $ways{$name} = sub { $bench->pgbench($case->{sql}, $case->{most}, seconds => $seconds, clients => $clients) };
     }
-    $b->load($_, $paths{$_}, seconds => 1) for @servers;    # warm
-    report($case->{title}, $b->rounds($rounds, \%ways), $case->{targets});
+    $bench->load($_, $paths{$_}, seconds => 1) for @servers;    # warm
+    report($case->{title}, $bench->rounds($rounds, \%ways), $case->{targets});
 }
 
 # A page that the client holds already, against asking for it anew.
 sub run_304 {
     my $path = '/v1/products/42';
-    my $etag = $b->get($path)->{headers}{etag};
-    my $file = $b->paths_file($path, 1, 1);
+    my $etag = $bench->get($path)->{headers}{etag};
+    my $file = $bench->paths_file($path, 1, 1);
     my %ways = (
-        oriel => sub { $b->load('oriel', $file, seconds => $seconds, headers => ["If-None-Match: $etag"]) },
-        full  => sub { $b->load('oriel', $file, seconds => $seconds) },
+        oriel => sub { $bench->load('oriel', $file, seconds => $seconds, headers => ["If-None-Match: $etag"]) },
+        full  => sub { $bench->load('oriel', $file, seconds => $seconds) },
     );
-    report('304, against the row in full', $b->rounds($rounds, \%ways), { full => 1.3 });
+    report('304, against the row in full', $bench->rounds($rounds, \%ways), { full => 1.3 });
 }
 
 # A page that nginx holds, against a file of the same bytes.
 sub run_cached {
     my $path = '/v1/products?id=gte.42&order=id&limit=20';
-    write_file("$b->{folder}/static/file.json", $b->get($path)->{body});
-    my $file = $b->paths_file($path, 1, 1);
-    my %ways = map { my $server = $_; $server => sub { $b->load($server, $file, seconds => $seconds) } } qw(cached static);
-    $b->load('cached', $file, seconds => 1);
-    my $results = $b->rounds($rounds, \%ways);
+    write_file("$bench->{folder}/static/file.json", $bench->get($path)->{body});
+    my $file = $bench->paths_file($path, 1, 1);
+    my %ways = map { my $server = $_; $server => sub { $bench->load($server, $file, seconds => $seconds) } } qw(cached static);
+    $bench->load('cached', $file, seconds => 1);
+    my $results = $bench->rounds($rounds, \%ways);
     report('20 rows from the cache of nginx', { oriel => $results->{cached}, static => $results->{static} }, { static => 0.9 });
 }
 
@@ -136,10 +136,10 @@ sub run_cached {
 sub run_stream {
     my $sql  = "SELECT $columns FROM api.v_products_v1";
     my %ways = (
-        oriel => sub { timed('curl', '-sf', '-o', '/dev/null', '-H', 'Accept: text/csv', $b->url('oriel') . '/v1/products') },
-        copy  => sub { timed(Oriel::Cluster::bin() . '/psql', '-XqAt', '-d', $b->conninfo, '-c', "\\copy ($sql) to /dev/null csv") },
+        oriel => sub { timed('curl', '-sf', '-o', '/dev/null', '-H', 'Accept: text/csv', $bench->url('oriel') . '/v1/products') },
+        copy  => sub { timed(Oriel::Cluster::bin() . '/psql', '-XqAt', '-d', $bench->conninfo, '-c', "\\copy ($sql) to /dev/null csv") },
     );
-    report("$rows rows as CSV", $b->rounds($rounds, \%ways), { copy => 0.5 });
+    report("$rows rows as CSV", $bench->rounds($rounds, \%ways), { copy => 0.5 });
 }
 
 sub timed {
@@ -164,10 +164,10 @@ sub verdict {
 
 # At half of what it can do, and at four times that: what is accepted stays quick, the rest is refused at once.
 sub run_latency {
-    my $file     = $b->paths_file($cases[0]{oriel}, $rows);
-    my $capacity = median(map { $b->load('oriel', $file, seconds => $seconds)->{rate} } 1 .. $rounds);
-    my $half     = $b->paced_load('oriel', $file, rate => $capacity / 2, connections => 16, seconds => $seconds);
-    my $over     = $b->paced_load('oriel', $file, rate => $capacity * 4, connections => 2048, seconds => $seconds);
+    my $file     = $bench->paths_file($cases[0]{oriel}, $rows);
+    my $capacity = median(map { $bench->load('oriel', $file, seconds => $seconds)->{rate} } 1 .. $rounds);
+    my $half     = $bench->paced_load('oriel', $file, rate => $capacity / 2, connections => 16, seconds => $seconds);
+    my $over     = $bench->paced_load('oriel', $file, rate => $capacity * 4, connections => 2048, seconds => $seconds);
     printf "\nlatency of a row by key; capacity %.0f/s\n", $capacity;
     print "  half load, ", show_times('200', $half->{200}), "\n";
     print "  overload,  ", show_times($_, $over->{$_}), "\n" for sort keys %$over;
@@ -207,4 +207,4 @@ run_stream()  if $wanted{stream};
 run_latency() if $wanted{latency};
 run_start()   if $wanted{start};
 print "\n$failed targets missed\n";
-$b->{finished} = 1;
+$bench->{finished} = 1;

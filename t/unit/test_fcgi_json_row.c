@@ -35,7 +35,7 @@ static void put_row(struct buf *b, const PGresult *r, int row, const struct json
 static const char *json_of(Oid type, const char *value)
 {
     static struct buf b;
-    static const struct plan_column key = {.key = "\"c\":", .key_len = 4};
+    static const struct plan_column key = {.key = ",\"c\":", .key_len = 5};
     const struct json_columns columns = {&key, 1, 0, false};
     PGresult *r = result_of(&type, &value, 1);
     buf_release(&b);
@@ -96,7 +96,8 @@ static void test_columns(void)
 {
     static const Oid types[] = {INT8, BOOL, INT8, TEXT};
     static const char *const values[] = {"7", "t", "1", NULL};
-    static const struct plan_column keys[] = {{.key = "\"id\":", .key_len = 5}, {.key = "\"na\\\"me\":", .key_len = 9}};
+    static const struct plan_column keys[] = {{.key = ",\"id\":", .key_len = 6},
+                                              {.key = ",\"na\\\"me\":", .key_len = 10}};
     struct json_columns columns = {keys, 2, 2, false};
     struct buf b;
     buf_init(&b, 1000);
@@ -121,7 +122,7 @@ static void test_rows(void)
 {
     static const Oid type = TEXT;
     static const char *const value = "abc";
-    static struct plan_column key = {.key = "\"c\":", .key_len = 4, .name = "c"};
+    static struct plan_column key = {.key = ",\"c\":", .key_len = 5, .name = "c"};
     static struct rows w;
     static const struct {
         enum media media;

@@ -20,7 +20,7 @@ static const char *keys(struct arena *a, const struct plan *p)
 {
     const char *s = "";
     for (size_t i = 0; i < p->n_columns; i++)
-        s = arena_printf(a, "%s%.*s", s, (int)p->columns[i].key_len, p->columns[i].key);
+        s = arena_printf(a, "%s%.*s", s, (int)p->columns[i].key_len - 1, p->columns[i].key + 1);
     return s;
 }
 

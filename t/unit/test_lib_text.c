@@ -32,6 +32,31 @@ static void test_buf(void)
     buf_release(&b);
 }
 
+/* Eight bytes are looked at together: each byte at each place among others. */
+static void test_json_string(void)
+{
+    struct buf b;
+    int wrong = 0;
+    buf_init(&b, 100);
+    for (int c = 0; c < 256; c++)
+        for (size_t place = 0; place < 20; place++) {
+            char text[20], expected[40];
+            memset(text, place % 2 ? 'x' : 0x80 | 'x', sizeof text);
+            text[place] = (char)c;
+            char escape = c == '"' || c == '\\' ? (char)c : c == '\n' ? 'n' : c == '\r' ? 'r' : c == '\t' ? 't' : 0;
+            int n = snprintf(expected, sizeof expected, "\"%.*s", (int)place, text);
+            n += escape      ? snprintf(expected + n, 3, "\\%c", escape)
+                 : c >= 0x20 ? snprintf(expected + n, 2, "%c", c)
+                             : snprintf(expected + n, 7, "\\u%04x", (unsigned)c);
+            snprintf(expected + n, sizeof expected - (size_t)n, "%.*s\"", (int)(19 - place), text + place + 1);
+            buf_reset(&b);
+            buf_json_string(&b, text, sizeof text);
+            wrong += strcmp(buf_str(&b), expected) != 0;
+        }
+    is_int(wrong, 0, "every byte at every place of a JSON string");
+    buf_release(&b);
+}
+
 static void count(void *n)
 {
     ++*(int *)n;
@@ -103,6 +128,7 @@ static void test_log(void)
 int main(void)
 {
     test_buf();
+    test_json_string();
     test_arena();
     test_text();
     test_log();

@@ -1,0 +1,107 @@
+#!/usr/bin/perl
+# make bench-profile: where the processor's time goes when Oriel answers, by process, by kernel and program, and by function; and
+# the system calls of a responder. Needs perf and strace, and the right to use them.
+#   ROWS     products, 1000000
+#   SECONDS  of each recording, 5
+#   CASES    only these: key range embed 304
+#   TOP      functions of each process that are named, 12
+use strict;
+use warnings;
+use Oriel::Bench;
+use Oriel::Children;
+use Oriel::Test;
+
+my ($rows, $seconds, $top) = ($ENV{ROWS} // 1_000_000, $ENV{SECONDS} // 5, $ENV{TOP} // 12);
+my %path = (
+    key   => '/v1/products/%d',
+    range => '/v1/products?id=gte.%d&order=id&limit=100',
+    embed => '/v1/products?select=id,name,price,vendor:vendors(id,name)&id=gte.%d&order=id&limit=20',
+    304   => '/v1/products/42',
+);
+my @cases = split ' ', $ENV{CASES} // 'key range embed 304';
+$| = 1;
+
+for my $tool (qw(perf strace)) {
+    die "$tool is not there; on Debian it is in the package ", $tool eq 'perf' ? 'linux-perf' : 'strace', "\n" unless Oriel::Bench::have($tool);
+}
+my $bench = Oriel::Bench->new(rows => $rows);
+$bench->start('responders');
+$bench->start('nginx');
+wait_until { eval { $bench->get('/v1/products/1')->{status} == 200 } } 'Oriel to answer';
+profile($_) for @cases;
+$bench->{finished} = 1;
+
+# Runs the load while a tool looks on; what it answered a second.
+sub under_load {
+    my ($case, $look) = @_;
+    my $etag = $bench->get($path{$case})->{headers}{etag};
+    my $file = $bench->paths_file($path{$case}, $case eq '304' ? (1, 1) : $rows - 100);
+    my @ask  = ('oriel', $file, headers => $case eq '304' ? ["If-None-Match: $etag"] : []);
+    $bench->load(@ask, seconds => 1);    # warm
+    my $pid = fork // die "fork: $!";
+    if (!$pid) {
+        my $r = eval { $bench->load(@ask, seconds => $seconds + 2) } or print STDERR $@;
+        write_file("$bench->{folder}/rate", $r ? $r->{rate} : 0);
+        exec 'true';    # nothing of this process is to be cleaned up twice
+    }
+    select undef, undef, undef, 0.5;
+    $look->();
+    waitpid $pid, 0;
+    return read_file("$bench->{folder}/rate");
+}
+
+# The processes of this stack by what they are; wrk is looked for while it runs. nginx' workers show no trace of the
+# folder, but are of a session that does.
+sub processes {
+    my @all  = Oriel::Children::processes($bench->{folder});
+    my %here = map { $_->{session} => 1 } grep { $_->{traces} } @all;
+    my %is;
+    for my $p (grep { $here{ $_->{session} } } @all) {
+        my ($what) = $p->{name} =~ /^(postgres|nginx|oriel-fcgi|wrk)/ or next;
+        push @{ $is{$what} }, $p->{pid};
+    }
+    return %is;
+}
+
+sub perf {
+    my (@command) = @_;
+    my ($code, $out, $err) = run_command('perf', @command);
+    die "perf $command[0] failed: $err\n" if $code;
+    return $out;
+}
+
+sub profile {
+    my ($case) = @_;
+    my $data = "$bench->{folder}/perf.data";
+    my $rate = under_load($case, sub {
+        my %is = processes();
+        perf('record', '-q', '-F', 1999, '-o', $data, '-p', join(',', map { @$_ } values %is), '--', 'sleep', $seconds);
+    });
+    my (%total, %kernel, %function, $all);
+    for (split /\n/, perf('report', '-i', $data, '-q', '-n', '--sort', 'comm,dso,symbol', '-g', 'none', '-t', '|')) {
+        my ($samples, $comm, $object, $symbol) = (split /\s*\|\s*/)[1 .. 4] or next;
+        next unless defined $symbol;
+        $comm =~ s/\s//g;
+        $all += $samples;
+        $total{$comm} += $samples;
+        $kernel{$comm} += $samples if $symbol =~ /^\[k\]/;
+        $symbol =~ s/^\[.\]\s*//;
+        $symbol =~ s/\s.*//;
+        $function{$comm}{"$symbol ($object)"} += $samples;
+    }
+    printf "\n%s: %.0f answers a second while it was looked at\n", $case, $rate;
+    for my $comm (sort { $total{$b} <=> $total{$a} } grep { $total{$_} >= $all / 100 } keys %total) {
+        printf "  %-12s %4.1f %% of the time, %.0f %% of that in the kernel\n", $comm, 100 * $total{$comm} / $all, 100 * ($kernel{$comm} // 0) / $total{$comm};
+        my $f = $function{$comm};
+        my @first = grep { defined } (sort { $f->{$b} <=> $f->{$a} } keys %$f)[0 .. $top - 1];
+        printf "      %4.1f %%  %s\n", 100 * $f->{$_} / $total{$comm}, $_ for @first;
+    }
+    my $log = "$bench->{folder}/strace.log";
+    $rate = under_load($case, sub {
+        my %is = processes();
+        my ($responder) = sort { $b <=> $a } @{ $is{'oriel-fcgi'} };
+        run_command('timeout', '-s', 'INT', $seconds, 'strace', '-c', '-f', '-S', 'calls', '-o', $log, '-p', $responder);
+    });
+    print "  system calls of one responder:\n";
+    print map { "      $_\n" } grep { /\d/ } split /\n/, read_file($log);
+}
