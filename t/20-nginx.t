@@ -98,7 +98,7 @@ mkdir $site;
 run_command('cp', '-R', 'conf/nginx', "$site/oriel");
 my $text = read_file("$site/oriel/site.conf");
 is($text =~ s{listen 80;}{listen unix:$site/http.sock;}, 1, 'site.conf listens on port 80');
-is($text =~ s{unix:/run/oriel/fcgi.sock}{unix:$s->{fcgi}}g, 3, 'finds the responders');
+is($text =~ s{unix:/run/oriel/fcgi.sock}{unix:$s->{fcgi}}g, 8, 'finds the responders');
 is($text =~ s{/var/log/nginx/}{$site/}, 1, 'and writes a log');
 is($text =~ s{/var/cache/nginx/}{$site/}, 1, 'and keeps answers');
 write_file("$site/oriel/site.conf", $text);
