@@ -296,6 +296,14 @@ subtest 'rejects for people' => sub {
     like($out, qr/^1\.ndjson, record 4 .*\n\n\{.*"P4".*\}\n\n.*product_weight_check/s, 'a record with file, number, text and reasons');
     ($code, $out) = $s->oriel('rejects', 'show', $batch, 4, '--json');
     is(JSON::PP->new->decode($out)->{reasons}[0]{rule}, 'product_weight_check', 'as JSON');
+    my ($of, $line) = split /\|/, $s->sql("SELECT batch, line FROM raw.reject WHERE entity = 'product' AND field = 'name' AND reason = 'missing' ORDER BY id LIMIT 1");
+    ($code, $out) = $s->oriel('rejects', 'show', $of, $line);
+    like($out, qr{>>>""<<<|^product\.name: there is no /name in this record$}m, 'what was not taken is marked, or it is told that it is not there') or diag $out;
+    ($code, $out) = $s->oriel('rejects', 'records', '--source', 'products', '--reason', 'constraint');
+    like($out, qr/^products +$batch +4 +product +constraint +reject/m, 'one by one');
+    ($code, $out) = $s->oriel('rejects', 'deliveries', '--source', 'products');
+    like($out, qr/^ *\d+ +products +1\.ndjson +product +\d+ +\d+ +\d+\.\d %/m, 'and per delivery, with their share') or diag $out;
+    ok(!(grep { utf8::decode(my $line = $_); length $line > 100 } split /\n/, $out), 'in 100 columns') or diag $out;
     is(($s->oriel('rejects', 'show', $batch, 400))[0], 1, 'a record that is not there');
     is(($s->oriel('rejects', 'show', 'x', 4))[0], 2, 'a wrong number');
     ($code, $out) = $s->oriel('status', '--json');

@@ -1,12 +1,12 @@
 /*
- * oriel rejects [--source S] [--entity E] [--reason R] [--json]: what could not be taken, summed up with an example
- * each. oriel rejects show BATCH LINE [--json]: one record as it came, and all that was said of it. oriel rejects
- * retry: they are cleaned anew.
+ * oriel rejects: what could not be taken, summed up with an example each, per delivery, or one by one; one record as it
+ * came; and to clean them anew.
  */
 #include "lib/log.h"
 #include "lib/text.h"
 #include "worker/command.h"
 #include "worker/kept.h"
+#include "worker/rejects_show.h"
 #include "worker/replay.h"
 #include "worker/table.h"
 
@@ -26,22 +26,49 @@ static const char list_sql[] =
     "ORDER BY s.source, s.entity, s.n DESC, s.reason, s.field, s.rule";
 enum { LIST_COLUMNS = 10 }; /* the message is for --json */
 
-/* No text where the month of the batch was pruned. */
-static const char record_sql[] =
-    "SELECT b.source, b.client, d.name AS file, b.first_record + $2::integer - 1 AS record, b.id AS batch,\n"
-    "       $2::integer AS line,\n"
-    "       pg_catalog.to_char(b.received_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') AS received_at, "
-    "r.text,\n"
-    "       pg_catalog.to_char(m.pruned_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') AS pruned_at, "
-    "m.pruned_by\n"
-    "FROM raw.batch b LEFT JOIN oriel.delivery d ON d.id = b.delivery\n"
-    "LEFT JOIN raw.record r ON r.batch = b.id AND r.line = $2::integer\n"
-    "LEFT JOIN raw.month m ON b.received_at >= m.since AND b.received_at < m.until AND m.pruned_at IS NOT NULL\n"
-    "WHERE b.id = $1::bigint AND $2::integer <= b.n_records";
-static const char reasons_sql[] = "SELECT entity, field, reason, rule, action, value, message FROM raw.reject\n"
-                                  "WHERE batch = $1::bigint AND line = $2::integer ORDER BY id";
-static const char waits_sql[] = "SELECT entity, field, target AS waits_for, key FROM raw.parked\n"
-                                "WHERE batch = $1::bigint AND line = $2::integer ORDER BY entity, field";
+/* One by one, the newest first. $4: how many; null for all. */
+static const char records_sql[] =
+    "SELECT b.source, r.batch, r.line, r.entity, r.field, r.reason, r.action, r.value, d.name AS delivery, r.rule,\n"
+    "       r.message\n"
+    "FROM raw.reject r JOIN raw.batch b ON b.id = r.batch LEFT JOIN oriel.delivery d ON d.id = b.delivery\n"
+    "WHERE ($1::text IS NULL OR b.source = $1) AND ($2::text IS NULL OR r.entity = $2)\n"
+    "  AND ($3::text IS NULL OR r.reason = $3)\n"
+    "ORDER BY r.id DESC LIMIT $4::bigint";
+enum { RECORDS_COLUMNS = 8 };
+
+/* Per delivery, the newest first. reasons: how many were told, of rejects and of values that were not taken; of one
+ * reason only where $3 names it. */
+static const char deliveries_sql[] =
+    "WITH d AS (\n"
+    "    SELECT d.id, d.source, d.name FROM oriel.delivery d\n"
+    "    WHERE ($1::text IS NULL OR d.source = $1) AND EXISTS (\n"
+    "        SELECT FROM raw.batch b JOIN raw.reject r ON r.batch = b.id\n"
+    "        WHERE b.delivery = d.id AND ($2::text IS NULL OR r.entity = $2) AND ($3::text IS NULL OR r.reason = $3))\n"
+    "    ORDER BY d.id DESC LIMIT $4::bigint),\n"
+    "told AS (\n"
+    "    SELECT b.delivery, r.entity, r.reason, r.field, pg_catalog.count(*) AS n\n"
+    "    FROM d JOIN raw.batch b ON b.delivery = d.id JOIN raw.reject r ON r.batch = b.id\n"
+    "    WHERE $3::text IS NULL OR r.reason = $3\n"
+    "    GROUP BY b.delivery, r.entity, r.reason, r.field)\n"
+    "SELECT d.id AS delivery, d.source, d.name, c.entity, c.records, c.rejected,\n"
+    "       pg_catalog.round(100.0 * c.rejected / c.records, 1) || ' %' AS share, c.parked, t.reasons, t.mostly\n"
+    "FROM d\n"
+    "CROSS JOIN LATERAL (\n"
+    "    SELECT e.entity, pg_catalog.sum(b.n_records)::bigint AS records, pg_catalog.sum(e.rejected)::bigint AS "
+    "rejected,\n"
+    "           pg_catalog.sum(e.parked)::bigint AS parked\n"
+    "    FROM raw.batch b JOIN raw.batch_entity e ON e.batch = b.id\n"
+    "    WHERE b.delivery = d.id AND ($2::text IS NULL OR e.entity = $2) GROUP BY e.entity) c\n"
+    "CROSS JOIN LATERAL (\n"
+    "    SELECT pg_catalog.sum(t.n)::bigint AS reasons,\n"
+    "           (pg_catalog.array_agg(pg_catalog.concat_ws(' ', t.field, t.reason) ORDER BY t.n DESC, t.field, "
+    "t.reason))[1]\n"
+    "    FROM told t WHERE t.delivery = d.id AND t.entity = c.entity) t (reasons, mostly)\n"
+    "WHERE t.reasons > 0 ORDER BY d.id DESC, c.entity";
+enum { DELIVERIES_COLUMNS = 10 };
+
+/* People are shown no more at once. */
+#define MOST_SHOWN "100"
 
 static void print(struct buf *out)
 {
@@ -49,9 +76,23 @@ static void print(struct buf *out)
     buf_release(out);
 }
 
-static int list(PGconn *c, const char *const filters[3], bool json)
+/* What is said of rejects without going into one of them. */
+static const struct summary {
+    const char *doing, *sql;
+    int columns; /* of the table; --json has all */
+    bool is_cut; /* $4 says how many rows there may be */
+    const char *below;
+} summed = {"summing rejects up", list_sql, LIST_COLUMNS, false,
+            "`oriel rejects show BATCH LINE` shows a record as it came."},
+  one_by_one = {"listing rejects", records_sql, RECORDS_COLUMNS, true,
+                "`oriel rejects show BATCH LINE` shows a record as it came."},
+  by_delivery = {"summing rejects up per delivery", deliveries_sql, DELIVERIES_COLUMNS, true,
+                 "share: of the records. reasons: of rejects, and of values that became null or default."};
+
+static int list(PGconn *c, const struct summary *summary, const char *const filters[3], bool json)
 {
-    PGresult *r = pg_query(c, "summing rejects up", list_sql, 3, filters);
+    const char *const params[] = {filters[0], filters[1], filters[2], json ? NULL : MOST_SHOWN};
+    PGresult *r = pg_query(c, summary->doing, summary->sql, summary->is_cut ? 4 : 3, params);
     if (!r)
         return EXIT_FAILED;
     struct buf out;
@@ -62,82 +103,14 @@ static int list(PGconn *c, const char *const filters[3], bool json)
     } else if (!PQntuples(r))
         buf_puts(&out, "Nothing was rejected.\n");
     else {
-        table_print(&out, r, LIST_COLUMNS);
-        buf_puts(&out, "\n`oriel rejects show BATCH LINE` shows a record as it came.\n");
+        table_print(&out, r, summary->columns);
+        if (summary->is_cut && PQntuples(r) >= (int)strtol(MOST_SHOWN, NULL, 10))
+            buf_puts(&out, "\nThese are the newest; --json has all.\n");
+        buf_printf(&out, "\n%s\n", summary->below);
     }
     print(&out);
     PQclear(r);
     return EXIT_OK;
-}
-
-/* Postgres' words quote the values that it refused. */
-static void put_messages(struct buf *out, const PGresult *reasons)
-{
-    for (int row = 0; row < PQntuples(reasons); row++) {
-        if (PQgetisnull(reasons, row, 6))
-            continue;
-        buf_printf(out, "%s%s: ", row ? "" : "\n", PQgetvalue(reasons, row, 0));
-        table_put_text(out, PQgetvalue(reasons, row, 6), true);
-        buf_putc(out, '\n');
-    }
-}
-
-static void put_record(struct buf *out, const PGresult *record, const PGresult *reasons, const PGresult *waits)
-{
-    table_put_text(out, PQgetvalue(record, 0, PQgetisnull(record, 0, 2) ? 0 : 2), false);
-    buf_printf(out, ", record %s (client ", PQgetvalue(record, 0, 3));
-    table_put_text(out, PQgetvalue(record, 0, 1), false);
-    buf_printf(out, ", batch %s, line %s, received %s)\n\n", PQgetvalue(record, 0, 4), PQgetvalue(record, 0, 5),
-               PQgetvalue(record, 0, 6));
-    if (PQgetisnull(record, 0, 8))
-        table_put_text(out, PQgetvalue(record, 0, 7), true);
-    else
-        buf_printf(
-            out, "(Its raw was pruned at %s by %s: what it said is not known any more, and it cannot be tried again.)",
-            PQgetvalue(record, 0, 8), PQgetvalue(record, 0, 9));
-    buf_puts(out, "\n");
-    const PGresult *tables[] = {reasons, waits};
-    for (size_t i = 0; i < ARRAY_SIZE(tables); i++)
-        if (PQntuples(tables[i])) {
-            buf_putc(out, '\n');
-            table_print(out, tables[i], i ? PQnfields(tables[i]) : PQnfields(tables[i]) - 1);
-        }
-    put_messages(out, reasons);
-    if (!PQntuples(reasons) && !PQntuples(waits))
-        buf_puts(out, "\nNothing was said of it: it was taken.\n");
-}
-
-static void put_record_json(struct buf *out, const PGresult *record, const PGresult *reasons, const PGresult *waits)
-{
-    static const char *const names[] = {"{\"record\": ", ",\n\"reasons\": ", ",\n\"waits\": "};
-    const PGresult *results[] = {record, reasons, waits};
-    for (size_t i = 0; i < ARRAY_SIZE(results); i++) {
-        buf_puts(out, names[i]);
-        table_print_json(out, results[i]);
-    }
-    buf_puts(out, "}\n");
-}
-
-static int show(PGconn *c, const char *const at[2], bool json)
-{
-    static const char doing[] = "reading a record";
-    PGresult *record = pg_query(c, doing, record_sql, 2, at);
-    PGresult *reasons = record ? pg_query(c, doing, reasons_sql, 2, at) : NULL;
-    PGresult *waits = reasons ? pg_query(c, doing, waits_sql, 2, at) : NULL;
-    int code = EXIT_FAILED;
-    if (waits && !PQntuples(record))
-        log_error("there is no record %s in batch %s", at[1], at[0]);
-    else if (waits) {
-        struct buf out;
-        buf_init(&out, LARGEST_OUTPUT);
-        (json ? put_record_json : put_record)(&out, record, reasons, waits);
-        print(&out);
-        code = EXIT_OK;
-    }
-    PQclear(record);
-    PQclear(reasons);
-    PQclear(waits);
-    return code;
 }
 
 /* ---- retry ---- */
@@ -192,11 +165,15 @@ static int retry(struct command_context *context, PGconn *c, const char *const f
     return code;
 }
 
-enum { ACTION_RETRY, ACTION_SHOW };
+enum { ACTION_DELIVERIES, ACTION_RECORDS, ACTION_RETRY, ACTION_SHOW };
 static const struct command_action actions[] = {
+    [ACTION_DELIVERIES] = {"deliveries", "",
+                           "per delivery: how many records were rejected, their share, and mostly why"},
+    [ACTION_RECORDS] = {"records", "", "one by one, the newest first"},
     [ACTION_RETRY] = {"retry", "",
                       "clean them anew, after an entity file was mended: what is taken now is no reject any more"},
-    [ACTION_SHOW] = {"show", "BATCH LINE", "one record as it came, and all that was said of it"},
+    [ACTION_SHOW] = {"show", "BATCH LINE",
+                     "one record as it came, what was not taken marked in it, and all that was said of it"},
     {NULL, NULL, NULL},
 };
 enum { OPTION_SOURCE, OPTION_ENTITY, OPTION_REASON, OPTION_JSON };
@@ -224,15 +201,28 @@ static int run(struct command_context *context, int argc, char **argv)
     const char *const filters[3] = {context->options[OPTION_SOURCE], context->options[OPTION_ENTITY],
                                     context->options[OPTION_REASON]};
     bool json = context->options[OPTION_JSON];
-    bool is_show = context->action == ACTION_SHOW;
-    if (is_show && check_numbers(argv) != EXIT_OK)
+    if (context->action == ACTION_SHOW && check_numbers(argv) != EXIT_OK)
         return EXIT_USAGE;
     PGconn *c = command_connect(context);
     if (!c)
         return EXIT_FAILED;
-    int code = context->action == ACTION_RETRY ? retry(context, c, filters)
-               : is_show                       ? show(c, (const char *const[]){argv[0], argv[1]}, json)
-                                               : list(c, filters, json);
+    int code = EXIT_FAILED;
+    switch (context->action) {
+    case ACTION_RETRY:
+        code = retry(context, c, filters);
+        break;
+    case ACTION_SHOW:
+        code = rejects_show(context, c, (const char *const[]){argv[0], argv[1]}, json);
+        break;
+    case ACTION_DELIVERIES:
+        code = list(c, &by_delivery, filters, json);
+        break;
+    case ACTION_RECORDS:
+        code = list(c, &one_by_one, filters, json);
+        break;
+    default:
+        code = list(c, &summed, filters, json);
+    }
     PQfinish(c);
     return code;
 }
@@ -244,6 +234,10 @@ const struct command command_rejects = {
     .options = options,
     .actions = actions,
     .action_optional = true,
-    .details = "Without an action: by source, entity, field and reason, with an example each.\n",
+    .details =
+        "Without an action: by source, entity, field and reason, with an example each.\n"
+        "show marks the values that were not taken: inverted on a terminal (unless NO_COLOR is set), else between "
+        ">>> and <<<;\n"
+        "where they stand is known by today's entity files.\n",
     .run = run,
 };

@@ -60,23 +60,26 @@ void document_unescape_step(char *s)
     *out = 0;
 }
 
-static struct value find_cell(const struct document *d, struct arena *a, const char *from)
+size_t document_column(const struct header *h, struct arena *a, const char *from)
 {
-    const struct header *h = d->header;
-    size_t i = h->n;
     long long number;
     if (*from == '#' && text_integer(from + 1, 1, UINT32_MAX, &number) == 0)
-        i = (size_t)number - 1;
-    else if (*from != '/')
-        i = column_by_name(h, from);
-    else if (!strpbrk(from + 1, "/~"))
-        i = column_by_name(h, from + 1);
-    else if (!strchr(from + 1, '/')) {
-        char *name = arena_strdup(a, from + 1);
-        document_unescape_step(name);
-        i = column_by_name(h, name);
-    }
-    return i < h->n ? d->cells[i] : absent;
+        return (size_t)number - 1 < h->n ? (size_t)number - 1 : h->n;
+    if (*from != '/')
+        return column_by_name(h, from);
+    if (!strpbrk(from + 1, "/~"))
+        return column_by_name(h, from + 1);
+    if (strchr(from + 1, '/'))
+        return h->n;
+    char *name = arena_strdup(a, from + 1);
+    document_unescape_step(name);
+    return column_by_name(h, name);
+}
+
+static struct value find_cell(const struct document *d, struct arena *a, const char *from)
+{
+    size_t i = document_column(d->header, a, from);
+    return i < d->header->n ? d->cells[i] : absent;
 }
 
 /* One step into an object or an array; false when there is no such place. */

@@ -50,6 +50,9 @@ struct value document_find(const struct document *d, struct arena *a, const char
 /* The same for a value that is at hand. json may be NULL, which is JSON's null. */
 struct value document_value(struct json_object *json, struct arena *a);
 
+/* The column, from 0 on, that `from` means; h->n when there is none. */
+size_t document_column(const struct header *h, struct arena *a, const char *from);
+
 /* Turns "~1" into "/" and "~0" into "~" (RFC 6901, section 4), in place: a pointer's step becomes a key. */
 void document_unescape_step(char *s);
 
