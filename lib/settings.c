@@ -12,8 +12,8 @@ const char *settings_find(void)
     return access("oriel.json", F_OK) == 0 ? "oriel.json" : "/etc/oriel/oriel.json";
 }
 
-const char *const settings_keys[] = {"database", "changes",   "lock",    "rollback", "entities",  "sources",
-                                     "drop",     "retention", "metrics", "worker",   "responder", NULL};
+const char *const settings_keys[] = {"database",  "changes", "lock",     "rollback", "entities",  "sources", "drop",
+                                     "retention", "metrics", "standbys", "worker",   "responder", NULL};
 
 enum { LONGEST_RETENTION_DAYS = 1000000 };
 
@@ -46,6 +46,7 @@ int settings_load(struct settings *s, struct arena *a, const char *path)
         .sources = cfg_resolve(root, cfg_string(root, "sources", "sources")),
         .drop = cfg_resolve(root, cfg_string(root, "drop", "drop")),
         .retention_days = read_retention_days(root),
+        .standbys = cfg_strings(root, "standbys", NULL),
         .metrics = cfg_string(root, "metrics", NULL),
         .worker = cfg_get(root, "worker"),
         .responder = cfg_get(root, "responder"),

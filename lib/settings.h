@@ -14,17 +14,18 @@
 #define SCHEMA_API  "api"
 
 struct settings {
-    const char *path;         /* of the file itself */
-    const char *database;     /* libpq connection string without a user, e.g. "host=/run/postgresql dbname=oriel" */
-    const char *changes;      /* folder of changes */
-    const char *lock;         /* the lock file, contract.json */
-    const char *rollback;     /* lock file of the release that one would roll back to; NULL when not given */
-    const char *entities;     /* folder of entity files */
-    const char *sources;      /* folder of source files */
-    const char *drop;         /* folder that sources' own folders are relative to */
-    long long retention_days; /* so long raw is kept, at least; 0: for ever */
-    const char *metrics;      /* URL of the responders' /metrics; NULL when not given */
-    const struct cfg *worker; /* sections read by their own program; an absent one has no value */
+    const char *path;            /* of the file itself */
+    const char *database;        /* libpq connection string without a user, e.g. "host=/run/postgresql dbname=oriel" */
+    const char *changes;         /* folder of changes */
+    const char *lock;            /* the lock file, contract.json */
+    const char *rollback;        /* lock file of the release that one would roll back to; NULL when not given */
+    const char *entities;        /* folder of entity files */
+    const char *sources;         /* folder of source files */
+    const char *drop;            /* folder that sources' own folders are relative to */
+    long long retention_days;    /* so long raw is kept, at least; 0: for ever */
+    const char *const *standbys; /* connection strings of the hot standbys that responders read from; NULL-terminated */
+    const char *metrics;         /* URL of the responders' /metrics; NULL when not given */
+    const struct cfg *worker;    /* sections read by their own program; an absent one has no value */
     const struct cfg *responder;
 };
 

@@ -28,14 +28,21 @@ static int print_locks(PGconn *c)
     return 0;
 }
 
-static int print_readers(PGconn *c, struct arena *a, const char *view)
+static void print_readers_of(const struct reader_leases *leases, const char *view)
+{
+    for (size_t i = 0; i < leases->n; i++)
+        if (strcmp(leases->list[i].view, view) == 0)
+            printf("        read by %s (%s, pid %s)\n", leases->list[i].application, leases->list[i].address,
+                   leases->list[i].pid);
+}
+
+static int print_readers(const struct change_application *app, struct arena *a, const char *view)
 {
     struct reader_leases leases;
-    if (reader_leases_read(&leases, a, c, view) < 0)
+    if (reader_leases_read(&leases, a, app->c, view) < 0)
         return -1;
-    for (size_t i = 0; i < leases.n; i++)
-        printf("        read by %s (%s, pid %s)\n", leases.list[i].application, leases.list[i].address,
-               leases.list[i].pid);
+    print_readers_of(&leases, view);
+    print_readers_of(app->context, view);
     return 0;
 }
 
@@ -49,15 +56,18 @@ static int look(const struct change_application *app, struct arena *a, const str
         const struct contract_difference *k = &d->list[i];
         printf("  %-5s %s\n", contract_verdict_names[k->rule->verdict], contract_difference_text(a, k));
         bool last = i + 1 == d->n || strcmp(d->list[i + 1].view, k->view) != 0;
-        if (last && print_readers(app->c, a, k->view) < 0)
+        if (last && print_readers(app, a, k->view) < 0)
             return -1;
     }
     return 0;
 }
 
-int change_plan(const struct change *change, PGconn *c, const char *lock_path)
+int change_plan(const struct change *change, PGconn *c, const char *lock_path, const char *const *standbys)
 {
     struct buf statements;
+    struct arena a;
+    struct reader_leases elsewhere;
+    arena_init(&a);
     struct change_application app = {.c = c,
                                      .change = change,
                                      .step = STEP_EXPAND,
@@ -66,9 +76,11 @@ int change_plan(const struct change *change, PGconn *c, const char *lock_path)
                                      .look = look,
                                      .statements = &statements,
                                      .dry = true,
-                                     .probe = true};
+                                     .probe = true,
+                                     .context = &elsewhere};
     buf_init(&statements, 1 << 20);
-    int result = change_apply(&app);
+    int result = reader_leases_read_standbys(&elsewhere, &a, c, standbys) < 0 ? -1 : change_apply(&app);
     buf_release(&statements);
+    arena_release(&a);
     return result;
 }

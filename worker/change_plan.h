@@ -7,6 +7,6 @@
 #include "worker/change.h"
 
 /* Prints statements, the locks they took, the contracts' differences and the readers of each contract that differs. */
-int change_plan(const struct change *change, PGconn *c, const char *lock_path) must_check;
+int change_plan(const struct change *change, PGconn *c, const char *lock_path, const char *const *standbys) must_check;
 
 #endif

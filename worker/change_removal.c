@@ -128,15 +128,30 @@ static int check_sunset(const struct change *change, const struct contract_set *
     return -1;
 }
 
+/* What a removal is judged by, beside the catalog. */
+struct removing {
+    const struct change_removal *removal; /* NULL where none was looked for */
+    struct reader_leases elsewhere;       /* at standbys, read before any lock is taken */
+};
+
+static int refuse_leases(const char *change, const struct reader_leases *leases, const char *view)
+{
+    int result = 0;
+    for (size_t i = 0; i < leases->n; i++) {
+        const struct reader_lease *l = &leases->list[i];
+        if (strcmp(l->view, view) != 0)
+            continue;
+        log_error("%s: refused: %s is read by \"%s\" (%s, since %s, pid %s)", change, view, l->application, l->address,
+                  l->since, l->pid);
+        result = -1;
+    }
+    return result;
+}
+
 static int check_leases(const char *change, PGconn *c, struct arena *a, const char *view)
 {
     struct reader_leases leases;
-    if (reader_leases_read(&leases, a, c, view) < 0)
-        return -1;
-    for (size_t i = 0; i < leases.n; i++)
-        log_error("%s: refused: %s is read by \"%s\" (%s, since %s, pid %s)", change, view, leases.list[i].application,
-                  leases.list[i].address, leases.list[i].since, leases.list[i].pid);
-    return leases.n ? -1 : 0;
+    return reader_leases_read(&leases, a, c, view) < 0 ? -1 : refuse_leases(change, &leases, view);
 }
 
 /* Inside the transaction, after the DDL: nobody holds a lease, and until COMMIT nobody can take one. Tries, never
@@ -159,13 +174,16 @@ static int take_lease(const struct change_application *app, struct arena *a, con
 static int judge_removal(const struct change_application *app, struct arena *a, const struct contract_set *lock,
                          const struct contract_difference *d)
 {
-    return removes(d) ? take_lease(app, a, d->view) : change_judge_additive(app, a, lock, d);
+    const struct removing *removing = app->context;
+    if (!removes(d))
+        return change_judge_additive(app, a, lock, d);
+    return refuse_leases(app->change->name, &removing->elsewhere, d->view) < 0 ? -1 : take_lease(app, a, d->view);
 }
 
 /* Readers go on meanwhile; a writer waits for the proof and the drop, and then finds the new tables. */
 static enum change_outcome prove_again(const struct change_application *app, struct arena *a)
 {
-    const struct change_removal *removal = app->context;
+    const struct change_removal *removal = ((const struct removing *)app->context)->removal;
     const char *name = app->change->name,
                *sql = arena_printf(a, "LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE", removal->tables);
     if (*removal->tables) {
@@ -187,9 +205,10 @@ static enum change_outcome prove_again(const struct change_application *app, str
 }
 
 int change_contract(const struct change *change, PGconn *c, struct arena *a, const char *lock_path,
-                    const struct contract_set *rollback)
+                    const struct contract_set *rollback, const char *const *standbys)
 {
     struct change_removal removal;
+    struct removing removing = {.removal = &removal};
     struct contract_set now;
     if (change->step[STEP_CONTRACT].applied_at) {
         printf("%s was contracted already\n", change->name);
@@ -200,9 +219,10 @@ int change_contract(const struct change *change, PGconn *c, struct arena *a, con
     if (change_removes(&removal, change, c, a, lock_path) < 0 || contract_catalog_read(&now, a, c) < 0)
         return -1;
     const char *const *views = removal.views;
-    int result = check_steps(change, *views);
+    int result = check_steps(change, *views) | reader_leases_read_standbys(&removing.elsewhere, a, c, standbys);
     for (size_t i = 0; views[i]; i++) {
-        result |= check_sunset(change, &now, views[i]) | check_leases(change->name, c, a, views[i]);
+        result |= check_sunset(change, &now, views[i]) | check_leases(change->name, c, a, views[i]) |
+                  refuse_leases(change->name, &removing.elsewhere, views[i]);
         if (rollback && contract_find_view(rollback, views[i])) {
             log_error("%s: refused: the release that one would roll back to still reads %s", change->name, views[i]);
             result = -1;
@@ -214,17 +234,23 @@ int change_contract(const struct change *change, PGconn *c, struct arena *a, con
                                      .lock_path = lock_path,
                                      .prepare = prove_again,
                                      .judge = judge_removal,
-                                     .context = &removal};
+                                     .context = &removing};
     if (result < 0 || change_apply(&app) < 0)
         return -1;
     printf("contracted %s\n", change->name);
     return 0;
 }
 
-int change_revert(const struct change *change, PGconn *c, const char *lock_path)
+int change_revert(const struct change *change, PGconn *c, struct arena *a, const char *lock_path,
+                  const char *const *standbys)
 {
-    struct change_application app = {
-        .c = c, .change = change, .step = STEP_REVERT, .lock_path = lock_path, .judge = judge_removal};
+    struct removing removing = {0};
+    struct change_application app = {.c = c,
+                                     .change = change,
+                                     .step = STEP_REVERT,
+                                     .lock_path = lock_path,
+                                     .judge = judge_removal,
+                                     .context = &removing};
     if (!change->step[STEP_REVERT].sql) {
         log_error("%s does not exist, so the change cannot be undone", change->step[STEP_REVERT].path);
         return -1;
@@ -238,7 +264,7 @@ int change_revert(const struct change *change, PGconn *c, const char *lock_path)
         printf("%s was not expanded\n", change->name);
         return 0;
     }
-    if (change_apply(&app) < 0)
+    if (reader_leases_read_standbys(&removing.elsewhere, a, c, standbys) < 0 || change_apply(&app) < 0)
         return -1;
     printf("reverted %s\n", change->name);
     return 0;

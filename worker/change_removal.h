@@ -27,15 +27,17 @@ int brownout_restore(PGconn *c, bool all) must_check;
 
 /*
  * Drops what nobody reads any more. Refuses, naming every reason at once, while the expand is not applied, the fill or
- * the proof is not done, the brown-out is not done, a sunset is not set or still ahead, a reader holds a lease, or the
- * lock file that one would roll back to (rollback, NULL for none) still has the contract. What was proven is proven
- * again in the transaction that drops, while nobody can write to the tables that it takes something from: what a worker
- * of the release before wrote since then would be lost with the old column.
+ * the proof is not done, the brown-out is not done, a sunset is not set or still ahead, a reader holds a lease (here,
+ * or at a standby; one that cannot be asked counts as a reader), or the lock file that one would roll back to
+ * (rollback, NULL for none) still has the contract. What was proven is proven again in the transaction that drops,
+ * while nobody can write to the tables that it takes something from: what a worker of the release before wrote since
+ * then would be lost with the old column.
  */
 int change_contract(const struct change *change, PGconn *c, struct arena *a, const char *lock_path,
-                    const struct contract_set *rollback) must_check;
+                    const struct contract_set *rollback, const char *const *standbys) must_check;
 
 /* Undoes expand. Refuses while a reader holds a lease on what it would take away, and once contract has run. */
-int change_revert(const struct change *change, PGconn *c, const char *lock_path) must_check;
+int change_revert(const struct change *change, PGconn *c, struct arena *a, const char *lock_path,
+                  const char *const *standbys) must_check;
 
 #endif

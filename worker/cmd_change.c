@@ -58,7 +58,7 @@ static int action_plan(const struct asking *q)
         const struct change *change = &q->changes.list[i];
         /* the next one only: a later one may stand on what this one makes */
         if (q->change ? change == q->change : !change->step[STEP_EXPAND].applied_at)
-            return change_plan(change, q->c, q->lock_path);
+            return change_plan(change, q->c, q->lock_path, q->context->settings.standbys);
     }
     printf("all %zu changes are expanded\n", q->changes.n);
     return 0;
@@ -107,12 +107,13 @@ static int action_contract(const struct asking *q)
     struct contract_set rollback;
     if (path && contract_lock_load(&rollback, &q->context->arena, path) < 0)
         return -1;
-    return change_contract(q->change, q->c, &q->context->arena, q->lock_path, path ? &rollback : NULL);
+    return change_contract(q->change, q->c, &q->context->arena, q->lock_path, path ? &rollback : NULL,
+                           q->context->settings.standbys);
 }
 
 static int action_revert(const struct asking *q)
 {
-    return change_revert(q->change, q->c, q->lock_path);
+    return change_revert(q->change, q->c, &q->context->arena, q->lock_path, q->context->settings.standbys);
 }
 
 static int action_status(const struct asking *q)

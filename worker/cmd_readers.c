@@ -16,6 +16,29 @@ struct usage {
     const struct metrics_requests *requests;
 };
 
+/* Those of one contract behind each other. */
+static int compare_leases(const void *x, const void *y)
+{
+    const struct reader_lease *a = x, *b = y;
+    int by_view = strcmp(a->view, b->view);
+    return by_view ? by_view : strcmp(a->address, b->address);
+}
+
+/* Those at the server that is written to, and those at standbys. */
+static int read_leases(struct reader_leases *all, struct arena *a, PGconn *c, const char *const *standbys)
+{
+    struct reader_leases here, elsewhere;
+    if (reader_leases_read(&here, a, c, NULL) < 0 || reader_leases_read_standbys(&elsewhere, a, c, standbys) < 0)
+        return -1;
+    *all = (struct reader_leases){.n = here.n + elsewhere.n,
+                                  .list = arena_array(a, here.n + elsewhere.n, sizeof *all->list)};
+    for (size_t i = 0; i < all->n; i++)
+        all->list[i] = i < here.n ? here.list[i] : elsewhere.list[i - here.n];
+    if (elsewhere.n)
+        qsort(all->list, all->n, sizeof *all->list, compare_leases);
+    return 0;
+}
+
 static void print_leases(const struct reader_leases *leases)
 {
     printf("%-20s %-35s %-15s %-19s %s\n", "contract", "reader", "address", "since", "pid");
@@ -87,7 +110,7 @@ static int run(struct command_context *context, int argc, char **argv)
     const char *url = context->options[0] ? context->options[0] : context->settings.metrics;
     (void)argc, (void)argv;
     PGconn *c = command_connect(context);
-    int result = c ? reader_leases_read(&leases, a, c, NULL) : -1;
+    int result = c ? read_leases(&leases, a, c, context->settings.standbys) : -1;
     PQfinish(c);
     if (result < 0)
         return EXIT_FAILED;
