@@ -261,5 +261,24 @@ subtest 'deliveries that come after' => sub {
     is($s->sql(qq{SELECT min(id) >= $next FROM dp.thing}), 't', 'by ids that nothing else had');
 };
 
-$s->finish(qr/terminating connection|cannot read its folder|the raw of \d+ records/);
+subtest 'what was removed by hand' => sub {
+    my ($batch, $line) = split /\|/, $s->sql("SELECT batch, line FROM raw.parked");
+    ok(!$batch, 'nothing is parked');
+    $batch = deliver('things', 0, thing('X', 'waits', 'M77', maker => ''));
+    my ($now) = $s->sql("SELECT tableoid::regclass FROM raw.payload WHERE batch = $batch");
+    $s->sql("BEGIN; CREATE TABLE raw.held AS SELECT * FROM raw.payload WHERE batch = $batch; DELETE FROM raw.payload WHERE batch = $batch; COMMIT");
+    my ($code, undef, $err) = $s->oriel('replay', 'thing');
+    is($code, 1, 'a replay stops at it');
+    like($err, qr/the raw of batch $batch is not there, though nothing says that it was pruned/, 'and says so');
+    $s->drop_file('makers', 'late.ndjson', qq({"only":"M77","name":"late"}\n));
+    wait_until { $s->sql("SELECT state FROM oriel.source WHERE name = 'makers'") eq 'stopped' } 'the source to stop';
+    like($s->sql("SELECT message FROM oriel.source WHERE name = 'makers'"), qr/the raw of batch $batch, in which records are parked, is not there/, 'as does what a parked record waits for');
+    is($s->sql("SELECT count(*) FROM raw.parked"), 1, 'which goes on waiting');
+    $s->sql("INSERT INTO raw.payload SELECT * FROM raw.held; DROP TABLE raw.held");
+    kill 'HUP', $s->pid('worker');
+    wait_until { $s->sql("SELECT count(*) FROM dp.thing WHERE external_id = 'X'") } 'it to be taken up';
+    is($s->sql("SELECT count(*) FROM raw.parked"), 0, 'it is taken up when its raw is there again');
+};
+
+$s->finish(qr/makers.*stopped|the raw of batch|terminating connection|cannot read its folder|the raw of \d+ records/);
 done_testing;

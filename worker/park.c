@@ -32,11 +32,12 @@ static const char batches_sql[] = "SELECT " KEPT_COLUMNS "\n"
                                   "FROM raw.batch b WHERE b.id IN (SELECT w.batch FROM pg_temp.woken w) ORDER BY b.id";
 /* unnest reads the array once; a subscript per record would read it once per record. */
 static const char records_sql[] =
-    "SELECT r.line::integer, w.entity, r.bytes\n"
-    "FROM raw.payload p CROSS JOIN LATERAL pg_catalog.unnest(p.records) WITH ORDINALITY AS r (bytes, line)\n"
-    "JOIN pg_temp.woken w ON w.batch = p.batch AND w.line = r.line\n"
-    "WHERE p.batch = $1::bigint AND p.received_at = (SELECT b.received_at FROM raw.batch b WHERE b.id = $1::bigint)\n"
-    "ORDER BY r.line, w.entity";
+    "SELECT w.line, w.entity, r.bytes FROM pg_temp.woken w LEFT JOIN (\n"
+    "    SELECT u.line, u.bytes\n"
+    "    FROM raw.payload p CROSS JOIN LATERAL pg_catalog.unnest(p.records) WITH ORDINALITY AS u (bytes, line)\n"
+    "    WHERE p.batch = $1::bigint AND p.received_at = (SELECT b.received_at FROM raw.batch b WHERE b.id = "
+    "$1::bigint)\n"
+    ") r ON r.line = w.line WHERE w.batch = $1::bigint ORDER BY w.line, w.entity";
 
 static const char *usable_files(const struct merge *m, struct arena *a)
 {
@@ -73,7 +74,8 @@ static int take_up_batch(const struct kept *k, struct load *l, struct merge *m, 
     PGresult *r = session_query_binary(s, doing_wake, records_sql, 1, &(struct parameter){.value = id}, true);
     if (!r)
         return -1;
-    for (int row = 0; row < PQntuples(r); row++) {
+    bool there = true;
+    for (int row = 0; row < PQntuples(r) && (there = !PQgetisnull(r, row, 2)); row++) {
         struct record record = {0};
         load_next_record(l);
         reader_parse(&k->format, k->header, PQgetvalue(r, row, 2), (size_t)PQgetlength(r, row, 2), &l->record, &record);
@@ -81,7 +83,11 @@ static int take_up_batch(const struct kept *k, struct load *l, struct merge *m, 
         load_record(l, entity_index(l->set, PQgetvalue(r, row, 1)), &record, at, k->client);
     }
     PQclear(r);
-    return load_size(l) > AT_ONCE ? load_store(l, m, s, changed) : 0;
+    if (!there)
+        failure_set(&s->failure, "XX001", doing_wake,
+                    "the raw of batch %s, in which records are parked, is not there; `oriel prune` would have left it",
+                    id);
+    return !there ? -1 : load_size(l) > AT_ONCE ? load_store(l, m, s, changed) : 0;
 }
 
 static int script(struct session *s, const char *sql)

@@ -229,7 +229,7 @@ static int read_months(struct months *m, const char *days)
             .name = arena_strdup(a, PQgetvalue(r, row, MONTH)),
             .due = *PQgetvalue(r, row, DUE) == 't',
             .due_on = arena_strdup(a, PQgetvalue(r, row, DUE_ON)),
-            .size = arena_strdup(a, PQgetvalue(r, row, SIZE)),
+            .size = PQgetisnull(r, row, SIZE) ? NULL : arena_strdup(a, PQgetvalue(r, row, SIZE)),
         };
     PQclear(r);
     return 0;

@@ -79,6 +79,15 @@ static int clean_records(struct round *k, struct session *s)
     PGresult *r = session_query_binary(s, doing_load, records_sql, 1, &id, true);
     if (!r)
         return -1;
+    if (PQntuples(r) != session_integer(k->batch, 0, COLUMN_RECORDS)) {
+        failure_set(
+            &s->failure, "XX001", doing_load,
+            "the raw of batch %s is not there, though nothing says that it was pruned; if its month was removed "
+            "by hand, `oriel prune` takes note of it",
+            id.value);
+        PQclear(r);
+        return -1;
+    }
     for (int row = 0; row < PQntuples(r); row++) {
         struct record record = {0};
         struct lineage at = {.batch = k->kept.id, .line = (int)kept_integer(r, row, 0)};
