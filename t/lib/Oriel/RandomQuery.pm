@@ -403,7 +403,7 @@ sub write_request {
     my %accept = (csv => 'text/csv', stripped => 'application/vnd.pgrst.array+json;nulls=stripped', object => 'application/vnd.pgrst.object+json');
     push @headers, Accept => $accept{ $self->{form} } if $accept{ $self->{form} };
     $self->{time_zone} = pick('Europe/Berlin', 'Asia/Kolkata', 'America/St_Johns', 'UTC') if chance(0.15);
-    my $prefer = join ', ', ("count=$self->{count}") x !!$self->{count}, ("timezone=$self->{time_zone}") x !!$self->{time_zone};
+    my $prefer = join ', ', $self->{count} ? "count=$self->{count}" : (), $self->{time_zone} ? "timezone=$self->{time_zone}" : ();
     push @headers, Prefer => $prefer if length $prefer;
     my $path = '/' . escape($c->{entity});
     if (chance(0.1) && !$self->{key}) { push @headers, 'Accept-Profile' => "v$c->{version}" }
