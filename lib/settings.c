@@ -15,6 +15,8 @@ const char *settings_find(void)
 const char *const settings_keys[] = {"database",  "changes", "lock",     "rollback", "entities",  "sources", "drop",
                                      "retention", "metrics", "standbys", "worker",   "responder", NULL};
 
+const char *const settings_worker_keys[] = {"maxLag", NULL};
+
 enum { LONGEST_RETENTION_DAYS = 1000000 };
 
 /* Whole days, since what is kept is dropped by month; 0 where it is not given. */
@@ -28,6 +30,14 @@ static long long read_retention_days(const struct cfg *root)
         return 0;
     }
     return ms / day;
+}
+
+static long long read_max_lag(const struct cfg *worker)
+{
+    long long bytes = text_size(cfg_string(worker, "maxLag", SETTINGS_MAX_LAG));
+    if (bytes < 0)
+        cfg_error(cfg_get(worker, "maxLag"), "a size such as \"512kB\", \"64MB\" or \"2GB\" was expected");
+    return bytes;
 }
 
 int settings_load(struct settings *s, struct arena *a, const char *path)
@@ -48,9 +58,12 @@ int settings_load(struct settings *s, struct arena *a, const char *path)
         .retention_days = read_retention_days(root),
         .standbys = cfg_strings(root, "standbys", NULL),
         .metrics = cfg_string(root, "metrics", NULL),
-        .worker = cfg_get(root, "worker"),
         .responder = cfg_get(root, "responder"),
     };
+    const struct cfg *worker = cfg_get(root, "worker");
+    if (worker->present)
+        cfg_keys(worker, settings_worker_keys);
+    s->max_lag = read_max_lag(worker);
     if (s->rollback)
         s->rollback = cfg_resolve(root, s->rollback);
     return cfg_failed(root) ? -1 : 0;

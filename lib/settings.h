@@ -25,11 +25,13 @@ struct settings {
     long long retention_days;    /* so long raw is kept, at least; 0: for ever */
     const char *const *standbys; /* connection strings of the hot standbys that responders read from; NULL-terminated */
     const char *metrics;         /* URL of the responders' /metrics; NULL when not given */
-    const struct cfg *worker;    /* sections read by their own program; an absent one has no value */
-    const struct cfg *responder;
+    long long max_lag;           /* bytes of WAL that a standby may have left to replay while a fill goes on */
+    const struct cfg *responder; /* a section that its own program reads; an absent one has no value */
 };
 
-extern const char *const settings_keys[]; /* that oriel.json may have; NULL-terminated */
+extern const char *const settings_keys[];        /* that oriel.json may have; NULL-terminated */
+extern const char *const settings_worker_keys[]; /* that its section worker may have */
+#define SETTINGS_MAX_LAG "64MB"                  /* where the section does not say */
 
 /* Where the file is when no option says so: $ORIEL_CONFIG, ./oriel.json, /etc/oriel/oriel.json. */
 const char *settings_find(void);

@@ -62,21 +62,35 @@ int text_integer(const char *s, long long min, long long max, long long *out)
     return 0;
 }
 
-long long text_duration_ms(const char *s)
+struct unit {
+    const char *name;
+    long long value;
+};
+
+/* A whole number with one of the units directly behind it; -1 when s is none. */
+static long long number_with_unit(const char *s, const struct unit *units, size_t n)
 {
-    static const struct {
-        const char *unit;
-        long long ms;
-    } units[] = {{"d", 86400000}, {"h", 3600000}, {"min", 60000}, {"ms", 1}, {"s", 1000}};
     char *end;
     if (*s < '0' || *s > '9')
         return -1;
     errno = 0;
     long long v = strtoll(s, &end, 10);
-    for (size_t i = 0; !errno && i < ARRAY_SIZE(units); i++)
-        if (strcmp(end, units[i].unit) == 0)
-            return v > INT64_MAX / units[i].ms ? -1 : v * units[i].ms;
+    for (size_t i = 0; !errno && i < n; i++)
+        if (strcmp(end, units[i].name) == 0)
+            return v > INT64_MAX / units[i].value ? -1 : v * units[i].value;
     return -1;
+}
+
+long long text_duration_ms(const char *s)
+{
+    static const struct unit units[] = {{"d", 86400000}, {"h", 3600000}, {"min", 60000}, {"ms", 1}, {"s", 1000}};
+    return number_with_unit(s, units, ARRAY_SIZE(units));
+}
+
+long long text_size(const char *s)
+{
+    static const struct unit units[] = {{"kB", 1 << 10}, {"MB", 1 << 20}, {"GB", 1 << 30}, {"TB", 1LL << 40}};
+    return number_with_unit(s, units, ARRAY_SIZE(units));
 }
 
 size_t text_utf8_valid(const char *s, size_t n)

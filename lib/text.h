@@ -15,6 +15,8 @@ int text_integer(const char *s, long long min, long long max, long long *out) mu
 
 /* Milliseconds of a duration such as "250ms", "5s", "10min", "2h", "1d"; -1 when it is none. */
 long long text_duration_ms(const char *s);
+/* Bytes of a size in Postgres' units, such as "512kB", "64MB", "2GB" (of 1024 each); -1 when it is none. */
+long long text_size(const char *s);
 
 /* Length of the longest valid UTF-8 (RFC 3629) at the start of s. Equal to n when all of it is valid. */
 size_t text_utf8_valid(const char *s, size_t n);

@@ -1,6 +1,7 @@
 #include "worker/change_plan.h"
 
 #include "worker/change_apply.h"
+#include "worker/change_fill.h"
 #include "worker/reader_lease.h"
 
 static int allow(const struct change_application *app, struct arena *a, const struct contract_set *lock,
@@ -46,6 +47,30 @@ static int print_readers(const struct change_application *app, struct arena *a, 
     return 0;
 }
 
+/* What comes behind expand. */
+static int print_fill(const struct change_file *f, struct arena *a, PGconn *c)
+{
+    struct change_fill_file file;
+    if (!f->sql)
+        return 0;
+    if (change_fill_parse(f, a, &file) < 0)
+        return -1;
+    if (!file.entities) {
+        printf("fill:\n  rows by ranges of %s\n", file.key);
+        return 0;
+    }
+    PGresult *r =
+        pg_query(c, "counting what is kept", "SELECT COALESCE(pg_catalog.sum(n_records), 0) FROM raw.batch", 0, NULL);
+    if (!r)
+        return -1;
+    printf("fill:\n  replays ");
+    for (const char *const *name = file.entities; *name; name++)
+        printf("%s%s", name > file.entities ? ", " : "", *name);
+    printf(" from the %s records that are kept\n", PQgetvalue(r, 0, 0));
+    PQclear(r);
+    return 0;
+}
+
 static int look(const struct change_application *app, struct arena *a, const struct contract_differences *d)
 {
     printf("%s\nstatements:\n%s", app->change->name, buf_str(app->statements));
@@ -59,7 +84,7 @@ static int look(const struct change_application *app, struct arena *a, const str
         if (last && print_readers(app, a, k->view) < 0)
             return -1;
     }
-    return 0;
+    return print_fill(&app->change->step[STEP_FILL], a, app->c);
 }
 
 int change_plan(const struct change *change, PGconn *c, const char *lock_path, const char *const *standbys)

@@ -9,6 +9,7 @@
 #include "worker/change_prove.h"
 #include "worker/change_removal.h"
 #include "worker/command.h"
+#include "worker/replay.h"
 
 struct asking {
     struct command_context *context;
@@ -16,7 +17,8 @@ struct asking {
     const struct change *change; /* the one that was named; NULL when none was */
     PGconn *c;
     const char *lock_path;
-    long long brownout_ms, rows_per_second; /* --for, --rate */
+    long long brownout_ms;            /* --for */
+    struct throttle_options throttle; /* --rate, --max-lag */
 };
 
 static int expand_one(const struct asking *q, const struct change *change)
@@ -52,13 +54,29 @@ static int action_expand(const struct asking *q)
     return 0;
 }
 
+/* What is wrong with fill.sql is told before anything is run. */
+static int check_fill(const struct asking *q, const struct change *change)
+{
+    const struct change_file *f = &change->step[STEP_FILL];
+    struct change_fill_file file = {0};
+    if (f->sql && change_fill_parse(f, &q->context->arena, &file) < 0)
+        return -1;
+    if (!file.entities)
+        return 0;
+    struct domain *d = domain_load(q->context->config, q->context->database);
+    int result = d ? replay_check_names(d, file.entities) : -1;
+    domain_free(d);
+    return result;
+}
+
 static int action_plan(const struct asking *q)
 {
     for (size_t i = 0; i < q->changes.n; i++) {
         const struct change *change = &q->changes.list[i];
         /* the next one only: a later one may stand on what this one makes */
         if (q->change ? change == q->change : !change->step[STEP_EXPAND].applied_at)
-            return change_plan(change, q->c, q->lock_path, q->context->settings.standbys);
+            return check_fill(q, change) < 0 ? -1
+                                             : change_plan(change, q->c, q->lock_path, q->context->settings.standbys);
     }
     printf("all %zu changes are expanded\n", q->changes.n);
     return 0;
@@ -72,17 +90,26 @@ static int want_expanded(const struct change *change)
     return -1;
 }
 
+static int fill_by_replay(const struct asking *q, const struct change_fill_file *file)
+{
+    struct domain *d = domain_load(q->context->config, q->context->database);
+    int result = d ? change_fill_replay(q->change, file, q->c, d, &q->throttle) : -1;
+    domain_free(d);
+    return result;
+}
+
 static int action_fill(const struct asking *q)
 {
-    struct fill_options options = {.rows_per_second = q->rows_per_second};
     const struct change_file *f = &q->change->step[STEP_FILL];
+    struct arena *a = &q->context->arena;
+    struct change_fill_file file;
     if (!f->sql) {
         log_error("%s does not exist, so there is nothing to fill", f->path);
         return -1;
     }
-    if (want_expanded(q->change) < 0)
+    if (want_expanded(q->change) < 0 || change_fill_parse(f, a, &file) < 0)
         return -1;
-    return change_fill(q->change, q->c, &q->context->arena, &options);
+    return file.entities ? fill_by_replay(q, &file) : change_fill_ranges(q->change, &file, q->c, a, &q->throttle);
 }
 
 static int action_prove(const struct asking *q)
@@ -151,9 +178,11 @@ static const struct step {
 } steps[] = {{action_brownout, false}, {action_contract, false}, {action_expand, false}, {action_fill, false},
              {action_plan, false},     {action_prove, false},    {action_revert, false}, {action_status, true}};
 
-enum { OPTION_FOR, OPTION_RATE };
+enum { OPTION_FOR, OPTION_MAX_LAG, OPTION_RATE };
 static const struct command_option options[] = {
     [OPTION_FOR] = {"for", "DURATION", "how long a brownout lasts (30s)", "brownout"},
+    [OPTION_MAX_LAG] = {"max-lag", "SIZE", "wait while a standby has more WAL left to replay (" SETTINGS_MAX_LAG ")",
+                        "fill"},
     [OPTION_RATE] = {"rate", "N", "fill no more than N rows a second", "fill"},
     {NULL, NULL, NULL, NULL},
 };
@@ -176,11 +205,16 @@ static int find_change(struct asking *q, const char *name)
 
 static int read_options(struct asking *q)
 {
-    const char *duration = q->context->options[OPTION_FOR], *rate = q->context->options[OPTION_RATE];
+    const char *const *given = q->context->options;
+    const char *duration = given[OPTION_FOR], *lag = given[OPTION_MAX_LAG], *rate = given[OPTION_RATE];
     q->brownout_ms = duration ? text_duration_ms(duration) : 30000;
-    if (q->brownout_ms > 0 && (!rate || text_integer(rate, 1, INT64_MAX, &q->rows_per_second) == 0))
+    q->throttle.max_lag = lag ? text_size(lag) : q->context->settings.max_lag;
+    if (q->brownout_ms > 0 && q->throttle.max_lag >= 0 &&
+        (!rate || text_integer(rate, 1, INT64_MAX, &q->throttle.units_per_second) == 0))
         return 0;
-    command_usage("change", "--for takes a duration such as 30s, --rate a number of rows a second");
+    command_usage("change",
+                  "--for takes a duration such as 30s, --max-lag a size such as 64MB, --rate a number of rows "
+                  "a second");
     return -1;
 }
 
@@ -205,5 +239,10 @@ const struct command command_change = {
     .summary = "plan, expand, fill, prove, brownout, contract, revert; status",
     .options = options,
     .actions = actions,
+    .details =
+        "fill.sql is a statement over :lo and :hi below the line `-- key: schema.table.column`, or the line\n"
+        "`-- replay: ENTITY, ...`, which cleans what is kept of these entities anew. fill waits for standbys that lag\n"
+        "(maxLag in oriel.json), says for which, and makes pauses while readers' statements take four times what they\n"
+        "took before it began.\n",
     .run = run,
 };

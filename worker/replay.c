@@ -17,7 +17,33 @@ int replay_tell(const struct session *s)
 
 /* ---- what is to be replayed ---- */
 
-/* Names of entities, or of entity files, which mean theirs. */
+/* The name may be an entity's, or an entity file's, which means its entity. NULL after a message. */
+static const struct entity *find_entity(const struct entity_set *set, const char *name)
+{
+    enum { MOST_NAMES = 256 };
+    const char *names[MOST_NAMES + 1];
+    size_t n = 0;
+    const struct entity *e = entity_by_name(set, name);
+    e = e ? e : entity_find(set, name);
+    if (e)
+        return e;
+    for (; n < set->n && n < MOST_NAMES; n++)
+        names[n] = set->list[n].name;
+    names[n] = NULL;
+    const char *near = text_nearest(name, names);
+    log_error("there is no entity \"%s\"%s%s%s", name, near ? "; did you mean \"" : "", near ? near : "",
+              near ? "\"?" : "");
+    return NULL;
+}
+
+int replay_check_names(const struct domain *d, const char *const *entities)
+{
+    for (; *entities; entities++)
+        if (!find_entity(&d->entities, *entities))
+            return -1;
+    return 0;
+}
+
 static int choose(struct replay *r, const char *const *entities)
 {
     const struct entity_set *set = &r->domain->entities;
@@ -25,19 +51,11 @@ static int choose(struct replay *r, const char *const *entities)
     for (size_t i = 0; !*entities && i < set->n; i++)
         r->chosen[i] = true;
     for (; *entities; entities++) {
-        const struct entity *e = entity_by_name(set, *entities);
-        e = e ? e : entity_find(set, *entities);
-        const char **names = arena_array(&r->arena, set->n + 1, sizeof *names);
-        for (size_t i = 0; i < set->n; i++) {
-            names[i] = set->list[i].name;
-            r->chosen[i] = r->chosen[i] || (e && strcmp(set->list[i].name, e->name) == 0);
-        }
-        if (e)
-            continue;
-        const char *near = text_nearest(*entities, names);
-        log_error("there is no entity \"%s\"%s%s%s", *entities, near ? "; did you mean \"" : "", near ? near : "",
-                  near ? "\"?" : "");
-        return -1;
+        const struct entity *e = find_entity(set, *entities);
+        for (size_t i = 0; e && i < set->n; i++)
+            r->chosen[i] = r->chosen[i] || strcmp(set->list[i].name, e->name) == 0;
+        if (!e)
+            return -1;
     }
     return 0;
 }
@@ -203,7 +221,7 @@ static int find_or_make_shadows(struct replay *r)
 
 int replay_open(struct replay *r, const struct domain *d, const char *const *entities, const struct replay_scope *scope)
 {
-    *r = (struct replay){.domain = d, .scope = *scope};
+    *r = (struct replay){.domain = d, .scope = *scope, .title = "replay"};
     arena_init(&r->arena);
     loader_init(&r->live);
     loader_init(&r->shadow);
@@ -234,13 +252,16 @@ void replay_release(struct replay *r)
 
 /* ---- the whole of it ---- */
 
-static int load_all(struct replay *r)
+int replay_load_all(struct replay *r)
 {
     struct progress progress;
     int got;
-    progress_start(&progress, "replay", "records");
-    while ((got = replay_load_next(r)) > 0)
+    progress_start(&progress, r->title, "records");
+    for (double began = progress_clock(); (got = replay_load_next(r)) > 0; began = progress_clock()) {
         progress_show(&progress, r->total ? (double)r->done / (double)r->total : 1, r->done - r->began);
+        if (r->throttle)
+            throttle_wait(r->throttle, &progress, progress_clock() - began, r->done - r->began, 0);
+    }
     progress_end(&progress);
     return got;
 }
@@ -258,7 +279,7 @@ int replay_run(const struct domain *d, const char *const *entities, const struct
                bool json)
 {
     struct replay r;
-    bool ok = replay_open(&r, d, entities, scope) == 0 && load_all(&r) == 0;
+    bool ok = replay_open(&r, d, entities, scope) == 0 && replay_load_all(&r) == 0;
     if (ok)
         ok = dry_run ? replay_report(&r, json) == 0 && replay_discard(&r) == 0
                      : replay_check_limits(&r) == 0 && apply(&r) == 0;

@@ -17,6 +17,7 @@
 #include "worker/batch.h"
 #include "worker/domain.h"
 #include "worker/replay_table.h"
+#include "worker/throttle.h"
 
 struct replay_scope {
     const char *since; /* a time; only what comes from batches received since then is applied. NULL: whenever */
@@ -39,8 +40,13 @@ struct replay {
     long long total, done; /* records to load, and loaded so far */
     long long began;       /* done, when this run began */
     long long pruned;      /* records whose raw was pruned */
+    /* to be set behind replay_open by who wants something else */
+    const char *title;         /* of its progress: "replay" */
+    struct throttle *throttle; /* asked behind each transaction; NULL: full speed */
 };
 
+/* Whether all these are names of the domain's entities, or of entity files. -1 after a message. */
+int replay_check_names(const struct domain *d, const char *const *entities) must_check;
 /* Takes the turn and makes the shadows, or finds those of an interrupted replay of the same plan. entities: their
  * names, NULL-terminated; an empty list means all. -1 after a message. To be released in any case. */
 int replay_open(struct replay *r, const struct domain *d, const char *const *entities,
@@ -49,6 +55,8 @@ void replay_release(struct replay *r);
 
 /* Loads the next batch into the shadow. 1; 0: there is none; -1 after a message. */
 int replay_load_next(struct replay *r) must_check;
+/* Loads all that there is, with a progress bar. -1 after a message. */
+int replay_load_all(struct replay *r) must_check;
 /* Whether what was loaded keeps to limits.rejectPercent. -1 after a message. */
 int replay_check_limits(struct replay *r) must_check;
 /* Prints what would change. -1 after a message. */

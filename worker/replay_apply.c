@@ -265,6 +265,7 @@ struct applying {
     struct load load; /* parked records that are taken up by rows that come back */
     struct progress progress;
     long long rows, seen, whole;
+    double began; /* the transaction */
 };
 
 /* Holds the live worker off and takes in what it has stored; then the shadow is what the tables are to be. */
@@ -273,6 +274,7 @@ static int begin(struct applying *a)
     struct replay *r = a->replay;
     long long before = r->stored;
     int got;
+    a->began = progress_clock();
     if (script(r, doing_apply, "BEGIN") < 0 ||
         script(r, doing_apply, "SELECT pg_catalog.pg_advisory_xact_lock(" LOCK_STORE ")") < 0)
         return -1;
@@ -293,6 +295,8 @@ static int end(struct applying *a, int result)
     merge_transaction_ended(&r->live.merge);
     if (result < 0 && PQstatus(s->c) == CONNECTION_OK)
         PQclear(session_script(s, doing_apply, "ROLLBACK"));
+    if (result == 0 && r->throttle)
+        throttle_wait(r->throttle, &a->progress, progress_clock() - a->began, r->done - r->began + a->rows, 0);
     return result;
 }
 
@@ -412,7 +416,7 @@ int replay_apply(struct replay *r, long long *rows)
     long long differ = 1;
     int result = 0;
     load_init(&a.load, &r->domain->entities);
-    progress_start(&a.progress, "replay: applying", "rows");
+    progress_start(&a.progress, arena_printf(&r->arena, "%s: applying", r->title), "rows");
     for (int round = 0; result == 0 && differ && round < MOST_ROUNDS; round++)
         result = apply_round(&a, &differ);
     progress_end(&a.progress);

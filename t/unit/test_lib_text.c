@@ -101,6 +101,11 @@ static void test_text(void)
     is_int(text_duration_ms("10min"), 600000, "minutes");
     ok(text_duration_ms("5") < 0 && text_duration_ms("-5s") < 0 && text_duration_ms("9223372036854775807d") < 0,
        "no unit, no sign, no overflow");
+    is_int(text_size("512kB"), 524288, "kilobytes");
+    is_int(text_size("64MB"), 67108864, "megabytes");
+    is_int(text_size("2TB"), 2199023255552, "terabytes");
+    ok(text_size("64") < 0 && text_size("64mb") < 0 && text_size("-1MB") < 0 && text_size("8388608TB") < 0,
+       "a unit as Postgres writes it, no sign, no overflow");
     static const struct {
         const char *s;
         size_t valid;

@@ -71,6 +71,7 @@ static void test_settings(struct arena *a)
 {
     const char *page = read_page(a, "worker/man/oriel.json.5");
     test_list(a, page, "KEYS", NULL, settings_keys);
+    test_list(a, page, "WORKER", NULL, settings_worker_keys);
 }
 
 /* The test itself: a page that lacks a word, or has one too many, is found. */

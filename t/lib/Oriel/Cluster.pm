@@ -50,28 +50,54 @@ sub template {
 # Copies and starts, below `folder`; children is that test's Oriel::Children.
 sub new {
     my ($class, $folder, $children) = @_;
-    my $self   = bless { folder => $folder, data => "$folder/pg", socket => "$folder/s", children => $children }, $class;
+    my $self   = bless { name => 'postgres', folder => $folder, data => "$folder/pg", socket => "$folder/s", children => $children }, $class;
     my ($code, undef, $err) = run_command('cp', '-a', template(), $self->{data});
     die "copying the template cluster: $err" if $code;
-    mkdir $self->{socket};
-    chown +(getpwnam user())[2, 3], $self->{socket} if $> == 0;
+    $self->make_socket_folder;
     $self->start;
     return $self;
 }
 
+# A hot standby that follows this cluster by streaming, made by pg_basebackup and started. Its name is its application_name over
+# here, and its child's. The template keeps WAL for nobody, so this cluster is started again with what a standby needs.
+sub standby {
+    my ($self, $name) = @_;
+    if ($self->sql('SHOW wal_level', 'postgres', 'postgres') eq 'minimal') {
+        $self->sql("ALTER SYSTEM SET $_", 'postgres', 'postgres') for "wal_level = 'replica'", 'max_wal_senders = 4', "wal_keep_size = '64MB'";
+        write_file("$self->{data}/pg_hba.conf", "local all,replication all peer map=test\n");
+        $self->stop;
+        $self->start;
+    }
+    my $standby = bless { %$self, name => $name, data => "$self->{folder}/$name", socket => "$self->{folder}/s-$name" }, ref $self;
+    mkdir $standby->{data}, 0700;
+    chown +(getpwnam user())[2, 3], $standby->{data} if $> == 0;
+    my ($code, undef, $err) = run_command(as_user(user(), bin() . '/pg_basebackup', '-D', $standby->{data}, '-R', '-c', 'fast', '--no-sync',
+        '-d', "host=$self->{socket} port=5432 user=postgres application_name=$name"));
+    die "pg_basebackup: $err" if $code;
+    $standby->make_socket_folder;
+    $standby->start;
+    return $standby;
+}
+
+sub make_socket_folder {
+    my ($self) = @_;
+    mkdir $self->{socket};
+    chown +(getpwnam user())[2, 3], $self->{socket} if $> == 0;
+}
+
 sub start {
     my ($self) = @_;
-    $self->{children}->start('postgres', { user => user(), death => 'QUIT' },
+    $self->{children}->start($self->{name}, { user => user(), death => 'QUIT' },
         bin() . '/postgres', '-D', $self->{data}, '-k', $self->{socket}, '-p', 5432);
-    wait_until { ($self->try('SELECT 1', 'postgres', 'postgres'))[0] == 0 || !$self->{children}->is_running('postgres') }
+    wait_until { ($self->try('SELECT 1', 'postgres', 'postgres'))[0] == 0 || !$self->{children}->is_running($self->{name}) }
         'Postgres to accept connections';
-    die join "\n", 'Postgres ended at its start:', $self->{children}->tails, '' unless $self->{children}->is_running('postgres');
+    die join "\n", 'Postgres ended at its start:', $self->{children}->tails, '' unless $self->{children}->is_running($self->{name});
 }
 
 # signal: INT ends it in order (fast), QUIT as a crash would.
 sub stop {
     my ($self, $signal) = @_;
-    return $self->{children}->stop('postgres', $signal // 'INT');
+    return $self->{children}->stop($self->{name}, $signal // 'INT');
 }
 
 # A libpq connection string without a user.
