@@ -23,11 +23,13 @@ static const char batch_sql[] =
     "                           entities)\n"
     "    OVERRIDING SYSTEM VALUE\n"
     "    VALUES ($1::bigint, $2, $3, $4::bigint, $5::bigint, $6::bigint, $7::integer, $8::jsonb, $9, $10::jsonb)\n"
-    "    RETURNING id, received_at, entities),\n"
-    "payload AS (\n"
-    "    INSERT INTO raw.payload (batch, received_at, records) SELECT id, received_at, $11::bytea[] FROM kept)\n"
+    "    RETURNING id, entities)\n"
     "INSERT INTO raw.batch_entity (batch, entity)\n"
     "SELECT k.id, e FROM kept k CROSS JOIN LATERAL pg_catalog.jsonb_object_keys(k.entities) e";
+/* By itself: within the other statement the records would be copied once more for each step of it. raw.batch has the
+ * same time, that of the transaction. */
+static const char payload_sql[] = "INSERT INTO raw.payload (batch, received_at, records)\n"
+                                  "VALUES ($1::bigint, pg_catalog.now(), $2::bytea[])";
 static const char counts_sql[] = "SELECT entity, rejected, inserted + updated + unchanged + rejected + parked\n"
                                  "FROM raw.batch_entity WHERE batch = $1::bigint";
 static const char reasons_sql[] =
@@ -125,9 +127,16 @@ static int store_raw(struct batch *b, struct session *s)
         {.value = format_json(&d->source->format, &b->arena)},
         {.value = d->header, .len = (int)d->header_len, .binary = 1},
         {.value = entities_json(b)},
+    };
+    const struct parameter payload[] = {
+        {.value = b->id},
         {.value = records->data, .len = (int)records->len, .binary = 1},
     };
     PGresult *r = session_query_binary(s, doing_store, batch_sql, ARRAY_SIZE(params), params, false);
+    if (r) {
+        PQclear(r);
+        r = session_query_binary(s, doing_store, payload_sql, ARRAY_SIZE(payload), payload, false);
+    }
     if (!r && raw_month_is_missing(&s->failure))
         failure_set(&s->failure, "40001", doing_store, "raw has no month for today; it is made before the next try");
     PQclear(r);

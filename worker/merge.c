@@ -1,6 +1,7 @@
 #include "worker/merge.h"
 
 #include "worker/ledger.h"
+#include "worker/merge_fresh.h"
 #include "worker/quote.h"
 
 static const char doing_merge[] = "merging rows", doing_register[] = "registering an entity";
@@ -317,8 +318,15 @@ int merge_rows(struct merge *m, struct session *s, size_t i, const struct rows *
                     ROWS_LARGEST >> 20);
         return -1;
     }
-    if (merge_run(m, s, i, rows, 0, rows->n, counts) < 0)
+    struct merge_entity *e = &m->list[i];
+    int fresh = m->complete || !e->fresh ? 0 : merge_fresh(&e->sql, &m->set->list[i], s, rows);
+    if (fresh < 0 || (!fresh && merge_run(m, s, i, rows, 0, rows->n, counts) < 0))
         return -1;
+    if (fresh) {
+        counts->n[COUNT_INSERTED] += (long long)rows->n;
+        counts->n[COUNT_WRITTEN] += (long long)rows->n;
+    }
+    e->fresh = counts->n[COUNT_INSERTED] == (long long)rows->n;
     if (m->watch)
         watch_merged(m->watch, i, rows, !counts->n[COUNT_REJECTED] && !counts->n[COUNT_PARKED]);
     return 0;

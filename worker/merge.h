@@ -12,6 +12,7 @@
 struct merge_entity {
     struct merge_sql sql;
     const char *problem; /* not NULL: entity file and table do not go together, as a sentence; sql is not to be used */
+    bool fresh;          /* all rows of the last run were new */
     bool staged;         /* the staging table was filled in this transaction */
 };
 

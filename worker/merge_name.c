@@ -103,6 +103,7 @@ enum condition {
     LIVE,
     SHADOW_ID,
     HAS_ID,
+    HAS_NO_ID,
     HAS_GONE_AT,
     SEEN_WHEN_MERGED,
     IS_REFERENCED,
@@ -149,6 +150,15 @@ static const struct part {
     {"counted_new", LIVE, "row_number()"},
     {"returning", NOT_REFERENCED, "1"},
     {"returning", IS_REFERENCED, "${own_client} AS client, ${own_key}::text AS key"},
+    {"take_ids", HAS_ID,
+     ", taken AS (\n"
+     "    UPDATE oriel.entity SET next_id = next_id + $2::integer WHERE name = ${entity}\n"
+     "    RETURNING next_id - $2::integer AS first)\n"},
+    {"first_id", HAS_ID, "(SELECT first FROM taken)"},
+    {"first_id", HAS_NO_ID, "0"},
+    {"is_waited_for", IS_REFERENCED, "EXISTS (SELECT FROM ${ledger}.parked p WHERE p.target = ${entity})"},
+    {"is_waited_for", NOT_REFERENCED, "false"},
+    {"and_client", KEYED_BY_CLIENT, ", client"},
     {"remember_seen", SEEN_WHEN_MERGED,
      ",\nseen AS (\n"
      "    INSERT INTO ${ledger}.seen (delivery, entity, key)\n"
@@ -179,6 +189,8 @@ static bool holds(const struct merge_plan *p, enum condition condition)
         return p->entity->live_schema && p->entity->id;
     case HAS_ID:
         return p->entity->id;
+    case HAS_NO_ID:
+        return !p->entity->id;
     case HAS_GONE_AT:
         return p->has_gone_at;
     case SEEN_WHEN_MERGED:

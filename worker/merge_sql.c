@@ -167,6 +167,14 @@ static const char insert_template[] = LOOK_UP
     "${advance_id_by_all}${remember_arrived}\n"
     "SELECT pg_catalog.count(*), 0, 0, 0, 0, 0, (SELECT pg_catalog.count(*) FROM inserted) FROM pg_temp.${stage}";
 
+/* See merge_fresh.h. */
+static const char fresh_count_template[] = "WITH counted AS (\n"
+                                           "    UPDATE ${ledger}.batch_entity SET inserted = inserted + $2::integer\n"
+                                           "    WHERE batch = $1::bigint AND entity = ${file})\n"
+                                           "${take_ids}SELECT ${first_id}, ${is_waited_for}";
+static const char fresh_copy_template[] =
+    "COPY ${table} (${id}raw_batch, raw_line${and_client}${staged_names}) FROM STDIN";
+
 static const char *statement(const struct merge_plan *p, const char *template)
 {
     struct buf b;
@@ -208,6 +216,10 @@ const char *merge_sql_build(struct merge_sql *out, struct arena *a, const struct
         p.all_new = true;
         out->merge_new = statement(&p, has_to_judge(&p) ? merge_template : insert_template);
         p.all_new = false;
+        if (!has_to_judge(&p)) {
+            out->fresh_count = statement(&p, fresh_count_template);
+            out->fresh_copy = statement(&p, fresh_copy_template);
+        }
     }
     if (p.refers_to_itself) {
         p.some = true;

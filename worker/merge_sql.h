@@ -18,14 +18,18 @@ struct merge_sql {
     const char *clear;      /* empties it within a transaction */
     const char *duplicates; /* takes the losers among rows of the same natural key out of it */
     /* The next three are NULL where no index of the table begins with the natural key. */
-    const char *near;       /* two numbers: rows of the table among the keys staged, counted up to just beyond twice as
-                               many as are staged, and rows staged */
-    const char *same;       /* where they are not many more: takes out what is in the table as it is staged */
-    const char *merge_new;  /* where there are none: as merge, but nothing is looked up; NULL for an entity that refers
-                               to itself */
-    const char *merge;      /* judges and applies the rest */
-    const char *merge_some; /* only for an entity that refers to itself, else NULL: as merge, but rows that refer to
-                               another staged row stay in the staging table for the next round */
+    const char *near;      /* two numbers: rows of the table among the keys staged, counted up to just beyond twice as
+                              many as are staged, and rows staged */
+    const char *same;      /* where they are not many more: takes out what is in the table as it is staged */
+    const char *merge_new; /* where there are none: as merge, but nothing is looked up; NULL for an entity that refers
+                              to itself */
+    /* The next two are NULL too where a new row could be anything but inserted; see merge_fresh.h. */
+    const char *fresh_count; /* counts $2 rows of batch $1 as inserted; returns the first one's id (0: it has none) and
+                                whether a parked record waits for any of the entity */
+    const char *fresh_copy;  /* fills the table itself, ids first */
+    const char *merge;       /* judges and applies the rest */
+    const char *merge_some;  /* only for an entity that refers to itself, else NULL: as merge, but rows that refer to
+                                another staged row stay in the staging table for the next round */
     /* of an entity whose rows can be marked gone, else NULL: */
     const char *seen;    /* notes the keys of the staged rows as seen in the delivery of pg_temp.complete; NULL also
                             where the key holds a reference */

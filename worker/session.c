@@ -212,6 +212,7 @@ int session_copy(struct session *s, const char *doing, const char *sql, const ch
             keep_failure(s, r, doing);
             ok = false;
         }
+        s->copied = ok ? strtoll(PQcmdTuples(r), NULL, 10) : 0;
         PQclear(r);
         if (PQstatus(s->c) == CONNECTION_BAD)
             break;

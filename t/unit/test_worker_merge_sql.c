@@ -107,6 +107,10 @@ static void test_vendor(struct arena *a)
        "where all is new and nothing is referred to, there is nothing to judge");
     ok(has(sql.merge_new, "SET next_id = e.next_id + ") && has(sql.merge_new, "INSERT INTO pg_temp.arrived"),
        "but ids are counted on, and what arrived is remembered");
+    is(sql.fresh_copy, "COPY \"dp\".\"vendor\" (\"id\", raw_batch, raw_line, client, \"code\", \"name\") FROM STDIN",
+       "and they can be copied straight in");
+    ok(has(sql.fresh_count, "SET next_id = next_id + $2") && has(sql.fresh_count, "EXISTS (SELECT FROM raw.parked p"),
+       "once their ids are taken, unless one is waited for");
     vendor_orders[1] = "code,client";
     ok(!merge_sql_build(&sql, a, &set, 0, relations) && !sql.near && !sql.same && !sql.merge_new,
        "no index begins with client and key: always looked up one by one");
@@ -131,6 +135,7 @@ static void test_product(struct arena *a)
     product_columns[2].collation = "\"pg_catalog\".\"C\"";
     ok(!merge_sql_build(&sql, a, &set, 1, relations), "an index the other way round");
     ok(has(sql.merge_new, "LEFT JOIN \"dp\".\"product\" t ON false"), "where all is new, no key is looked up");
+    ok(!sql.fresh_copy && !sql.fresh_count, "but references are, so nothing is copied straight in");
     ok(has(sql.near, "(SELECT pg_catalog.max(s.\"num\") FROM"), "the greatest key staged, by an aggregate");
     product_columns[1].type = "uuid";
     ok(!merge_sql_build(&sql, a, &set, 1, relations) && has(sql.near, "ORDER BY s.\"num\" DESC NULLS LAST LIMIT 1)"),
@@ -177,8 +182,8 @@ static void test_templates(struct arena *a)
     for (size_t i = 0; i < set.n; i++) {
         struct merge_sql sql;
         ok(!merge_sql_build(&sql, a, &set, i, relations), "%s", set.list[i].file);
-        const char *const all[] = {sql.create, sql.copy,       sql.clear, sql.duplicates, sql.near,
-                                   sql.same,   sql.merge_some, sql.merge, sql.merge_new};
+        const char *const all[] = {sql.create,     sql.copy,  sql.clear,     sql.duplicates,  sql.near,      sql.same,
+                                   sql.merge_some, sql.merge, sql.merge_new, sql.fresh_count, sql.fresh_copy};
         bool filled = true;
         for (size_t s = 0; s < ARRAY_SIZE(all); s++)
             filled &= !all[s] || !strstr(all[s], "${");
