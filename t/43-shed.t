@@ -2,6 +2,7 @@
 # measured: a short request that had to wait for a long one would find it gone.
 use strict;
 use warnings;
+use IO::Select;
 use IO::Socket::UNIX;
 use Oriel::Stack;
 use Oriel::Test;
@@ -21,6 +22,7 @@ my $s = Oriel::Stack->new(
     settings   => { responder => { statementTimeout => '120s', maxRows => 0 } },
     start      => [qw(responders nginx)],
     responders => 3,
+    connections => 2048,
 );
 my $log = "$s->{folder}/log/responders.log";
 wait_until { (() = read_file($log) =~ /connected to Postgres/g) == 3 } 'all responders to be ready';
@@ -97,6 +99,23 @@ wait_until { metric('oriel_responders_open') == 3 } 'all responders to be open';
     close $socket;
     wait_until { metric('oriel_responders_open') == 3 } 'it to be open again';
     is(metric('oriel_streams_total') . metric('oriel_streams_broken_total'), '11', 'both was counted');
+}
+
+# --- more at once than nginx lets through ---
+{
+    my @clients = map { ask('/v1/naps?id=lte.1000') } 1 .. 320;
+    my %by = map { $_->{socket} => $_ } @clients;
+    my @refused;
+    wait_until {
+        push @refused, grep { $_->{json}{code} eq 'ORIEL156' } map { (delete $by{$_})->response('GET') } IO::Select->new(map { $_->{socket} } values %by)->can_read(0.1);
+        @refused;
+    } 'those beyond 256 to be refused while all others wait';
+    is("$refused[0]{status} $refused[0]{headers}{'retry-after'}", '503 1', 'with the time to come again');
+    ok(defined metric('oriel_responders'), 'who watches is not refused');
+    $_->close for @clients;
+    wait_until { active() == 0 } 'all to be cancelled';
+    wait_until { metric('oriel_responders_open') == 3 } 'all to be open again';
+    is(short(10), 80, 'and to serve');
 }
 
 # --- a responder that dies while the others count on it ---
