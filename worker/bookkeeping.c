@@ -15,6 +15,7 @@ EMBED(bookkeeping_0005, "sql/bookkeeping/0005-data-version.sql");
 EMBED(bookkeeping_0006, "sql/bookkeeping/0006-months.sql");
 EMBED(bookkeeping_0007, "sql/bookkeeping/0007-fields.sql");
 EMBED(bookkeeping_0008, "sql/bookkeeping/0008-watch.sql");
+EMBED(bookkeeping_0009, "sql/bookkeeping/0009-parked-own.sql");
 
 const struct bookkeeping_step bookkeeping_steps[] = {
     {1, "sql/bookkeeping/0001-start.sql", bookkeeping_0001},
@@ -25,6 +26,7 @@ const struct bookkeeping_step bookkeeping_steps[] = {
     {6, "sql/bookkeeping/0006-months.sql", bookkeeping_0006},
     {7, "sql/bookkeeping/0007-fields.sql", bookkeeping_0007},
     {8, "sql/bookkeeping/0008-watch.sql", bookkeeping_0008},
+    {9, "sql/bookkeeping/0009-parked-own.sql", bookkeeping_0009},
 };
 const int bookkeeping_version = ARRAY_SIZE(bookkeeping_steps);
 

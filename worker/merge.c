@@ -155,6 +155,11 @@ static int look_near(const struct merge_sql *sql, struct session *s, long long *
     return !found ? NEAR_NONE : found <= 2 * *staged ? NEAR_FEW : NEAR_MANY;
 }
 
+static int confirm(const struct merge_sql *sql, struct session *s)
+{
+    return sql->confirm ? script(s, sql->confirm) : 0;
+}
+
 /* Merges what is staged, each time by what costs least. */
 static int merge_staged(const struct merge_sql *sql, struct session *s, struct merge_counts *counts)
 {
@@ -164,6 +169,8 @@ static int merge_staged(const struct merge_sql *sql, struct session *s, struct m
         return -1;
     if (near == NEAR_NONE && sql->merge_new)
         return count_in(counts, s, sql->merge_new);
+    if (near != NEAR_NONE && confirm(sql, s) < 0)
+        return -1;
     if (near == NEAR_FEW && (count_in(counts, s, sql->same) < 0 || script(s, "SET LOCAL enable_nestloop = on") < 0))
         return -1;
     if (near == NEAR_FEW && counts->n[COUNT_UNCHANGED] - unchanged == staged)
@@ -175,7 +182,7 @@ static int merge_staged(const struct merge_sql *sql, struct session *s, struct m
 static int note_and_merge(struct merge_entity *e, struct session *s, bool complete, struct merge_counts *counts)
 {
     if (complete && e->sql.mark && !e->sql.seen)
-        return merge_in_rounds(&e->sql, s, counts);
+        return confirm(&e->sql, s) < 0 ? -1 : merge_in_rounds(&e->sql, s, counts);
     return complete && e->sql.seen && script(s, e->sql.seen) < 0 ? -1 : merge_staged(&e->sql, s, counts);
 }
 

@@ -63,8 +63,10 @@ static const struct list {
      "        'no ' || ${target} || ' has this key'\n"
      "    FROM judged j WHERE j.k${number} IS NOT NULL AND j.c${number} IS NULL AND j.outcome NOT IN ('p', 'l')",
      "", "", ""},
+    {"j_texts", KEY, "", "${judged_text}", ", ", "", ""},
     {"waits", MISSING_PARK, "",
-     "SELECT j.raw_batch, j.raw_line, ${file}, ${field}, ${target_client}, ${target}, j.k${number}::text\n"
+     "SELECT j.raw_batch, j.raw_line, ${file}, ${field}, ${target_client}, ${target}, j.k${number}::text,\n"
+     "           ${entity} || ' ' || ROW (${j_texts})::text\n"
      "    FROM judged j WHERE j.outcome = 'p' AND j.k${number} IS NOT NULL AND j.c${number} IS NULL",
      "\n    UNION ALL ", "", ""},
 };
@@ -171,7 +173,7 @@ static const struct part {
      "    WHERE EXISTS (SELECT FROM ${ledger}.parked p WHERE p.target = ${entity}))"},
     {"keep_waiting", PARKS,
      ",\nwaiting AS (\n"
-     "    INSERT INTO ${ledger}.parked (batch, line, entity, field, client, target, key)\n"
+     "    INSERT INTO ${ledger}.parked (batch, line, entity, field, client, target, key, own)\n"
      "    ${waits})"},
     {"take_out", SOME,
      ",\ntaken_out AS (\n"
@@ -331,6 +333,8 @@ static bool put_column_text(const struct merge_plan *p, const struct merge_colum
         expand(p, c, b, c->target ? found_reference : c->staged);
     else if (template_is(name, n, "found_same"))
         expand(p, c, b, c->target ? same_reference : "t.${name} IS NOT DISTINCT FROM ${staged}");
+    else if (template_is(name, n, "judged_text"))
+        buf_printf(b, "j.%c%td", c->target ? 'k' : 'c', c - p->columns);
     else if (template_is(name, n, "number"))
         buf_printf(b, "%td", c - p->columns);
     else if (template_is(name, n, "field"))

@@ -69,6 +69,15 @@ static bool is_referenced(const struct entity_set *set, const char *name)
     return false;
 }
 
+static bool any_parks(const struct entity_set *set, const char *name)
+{
+    for (const struct entity *e = set->list; e < set->list + set->n; e++)
+        for (const struct field *f = e->fields; strcmp(e->name, name) == 0 && f < e->fields + e->n_fields; f++)
+            if (f->reference && f->on_missing == ACTION_PARK)
+                return true;
+    return false;
+}
+
 /* Does an index of these columns begin with this one, behind the client where the key holds it? */
 static bool leads(const struct merge_plan *p, const char *index, const struct merge_column *c)
 {
@@ -106,5 +115,6 @@ const char *merge_plan_make(struct merge_plan *p, struct arena *a, const struct 
     p->has_gone_at = relation_column(&relations[i], COLUMN_GONE_AT);
     p->near = find_near(p, relations[i].unique_orders);
     p->referenced = is_referenced(set, e->name);
+    p->any_parks = any_parks(set, e->name);
     return problem;
 }

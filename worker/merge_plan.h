@@ -34,8 +34,9 @@ struct merge_plan {
     const struct merge_column *near;
     bool key_refers; /* a column of the natural key is a reference */
     bool referenced, refers_to_itself, parks, has_gone_at;
-    bool some;    /* the statement being made is merge_some */
-    bool all_new; /* it is merge_new */
+    bool any_parks; /* this file, or another one of the same entity, parks */
+    bool some;      /* the statement being made is merge_some */
+    bool all_new;   /* it is merge_new */
 };
 
 /* Returns NULL, or why entity file i and its table do not go together, as a sentence. Everything lives in a. */

@@ -85,6 +85,15 @@ static const char near_template[] = "SET LOCAL enable_seqscan = off; SET LOCAL e
                                     "FROM (SELECT FROM ${table} t WHERE ${t_is_near}\n"
                                     "      LIMIT (SELECT 2 * pg_catalog.count(*) + 1 FROM pg_temp.${stage})) d";
 
+/* Costs one look into an index while no record of this entity is parked. '!' is the letter behind ' '. */
+static const char confirm_template[] =
+    "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_nestloop = on;\n"
+    "UPDATE ${table} t SET raw_batch = s.raw_batch, raw_line = s.raw_line FROM pg_temp.${stage} s\n"
+    "WHERE EXISTS (SELECT FROM ${ledger}.parked w WHERE w.own >= ${entity} || ' ' AND w.own < ${entity} || '!')\n"
+    "  AND EXISTS (SELECT FROM ${ledger}.parked p WHERE p.own = ${entity} || ' ' || ROW (${s_keys})::text\n"
+    "              AND (p.batch, p.line) < (s.raw_batch, s.raw_line))\n"
+    "  AND (t.raw_batch, t.raw_line) < (s.raw_batch, s.raw_line) AND ${t_is_found}${is_same}${and_there}";
+
 /*
  * A reference is looked up by a subquery, so that no planner thinks of hashing all that could be referred to; one that
  * leads nowhere is never the same. No join to raw.batch_entity, which would be hashed whole.
@@ -221,6 +230,7 @@ const char *merge_sql_build(struct merge_sql *out, struct arena *a, const struct
             out->fresh_copy = statement(&p, fresh_copy_template);
         }
     }
+    out->confirm = p.any_parks ? statement(&p, confirm_template) : NULL;
     if (p.refers_to_itself) {
         p.some = true;
         out->merge_some = statement(&p, merge_template);
@@ -230,7 +240,7 @@ const char *merge_sql_build(struct merge_sql *out, struct arena *a, const struct
     out->missing = has_gone_at ? statement(&p, missing_template) : NULL;
     out->mark = has_gone_at ? statement(&p, mark_template) : NULL;
     bool complete = out->create && out->copy && out->clear && out->duplicates && out->merge &&
-                    (out->merge_some || !p.some) &&
+                    (out->merge_some || !p.some) && (out->confirm || !p.any_parks) &&
                     (!p.near || (out->near && out->same && (out->merge_new || p.refers_to_itself)));
     return complete ? NULL : arena_printf(a, "its statements would be larger than %d KiB", LONGEST_SQL >> 10);
 }

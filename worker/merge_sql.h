@@ -27,6 +27,8 @@ struct merge_sql {
     const char *fresh_count; /* counts $2 rows of batch $1 as inserted; returns the first one's id (0: it has none) and
                                 whether a parked record waits for any of the entity */
     const char *fresh_copy;  /* fills the table itself, ids first */
+    const char *confirm;     /* a row that is staged as it stands, while an older record of its key is parked, counts as
+                                arrived now, or that record would overwrite it later; NULL where nothing parks */
     const char *merge;       /* judges and applies the rest */
     const char *merge_some;  /* only for an entity that refers to itself, else NULL: as merge, but rows that refer to
                                 another staged row stay in the staging table for the next round */

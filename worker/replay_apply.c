@@ -30,7 +30,7 @@ static const char version_sql[] =
     "     SELECT batch, entity, pg_catalog.concat_ws('|', line, 'r', COALESCE(field, ''), rule, COALESCE(value, "      \
     "''),\n"                                                                                                           \
     "            reason, action, COALESCE(message, '')) AS t FROM " schema ".reject\n"                                 \
-    "     UNION ALL SELECT batch, entity, pg_catalog.concat_ws('|', line, 'p', field, client, target, key)\n"          \
+    "     UNION ALL SELECT batch, entity, pg_catalog.concat_ws('|', line, 'p', field, client, target, key, own)\n"     \
     "     FROM " schema ".parked) x GROUP BY batch, entity)"
 static const char ledger_differs_sql[] =
     "DROP TABLE IF EXISTS replay.differs_ledger;\n"
@@ -50,8 +50,8 @@ static const char *const ledger_sqls[] = {
     "WHERE d.n BETWEEN $1::bigint AND $2::bigint ORDER BY r.id",
     "DELETE FROM raw.parked r USING replay.differs_ledger d WHERE d.n BETWEEN $1::bigint AND $2::bigint\n"
     "AND r.batch = d.batch AND r.entity = d.entity",
-    "INSERT INTO raw.parked (batch, line, entity, field, client, target, key)\n"
-    "SELECT batch, line, entity, field, client, target, key FROM replay.differs_ledger d JOIN replay.parked r\n"
+    "INSERT INTO raw.parked (batch, line, entity, field, client, target, key, own)\n"
+    "SELECT batch, line, entity, field, client, target, key, own FROM replay.differs_ledger d JOIN replay.parked r\n"
     "USING (batch, entity) WHERE d.n BETWEEN $1::bigint AND $2::bigint",
     "INSERT INTO raw.batch_entity (batch, entity, inserted, updated, unchanged, rejected, parked)\n"
     "SELECT batch, entity, inserted, updated, unchanged, rejected, parked\n"

@@ -97,6 +97,7 @@ static void test_vendor(struct arena *a)
     ok(has(sql.merge, "t.gone_at IS NOT NULL") && has(sql.merge, "gone_at = NULL"), "comes back when it was gone");
     ok(has(sql.merge, "INSERT INTO pg_temp.arrived"), "what arrived is remembered, since others may wait for it");
     ok(!has(sql.merge, "INSERT INTO raw.parked"), "nothing parks: it refers to nothing");
+    ok(!sql.confirm, "so nothing old can come up late");
     ok(!sql.merge_some, "no rounds: it does not refer to itself");
     ok(has(sql.near, "t.client = ANY (ARRAY (SELECT DISTINCT s.raw_client") && has(sql.near, "t.\"code\" BETWEEN"),
        "rows among the staged keys are found by client and key, as an index has them");
@@ -160,6 +161,8 @@ static void test_tree(struct arena *a)
     ok(!has(sql.merge, "THEN 'l'") && !has(sql.merge, "DELETE FROM"), "of which the last takes all");
     ok(has(sql.merge, "SELECT j.raw_batch, j.raw_line, E'tree', E'parent', '', E'tree', j.k1::text"),
        "what waits does so for the key, of no client where none is in it");
+    ok(has(sql.merge, "E'tree' || ' ' || ROW (") && has(sql.confirm, "p.own = E'tree' || ' ' || ROW (s."),
+       "and with its own key, by which a later record of the same is found");
 }
 
 static void test_misfits(struct arena *a)
