@@ -9,43 +9,17 @@ use Test::More;
 
 my $s      = release_stack();
 my $change = $Oriel::Release::Change;
-my $data   = $s->{db}{data};
-my $there  = "$s->{folder}/standby";
-
-# ---- a standby: a copy of the data, which then follows ----
+# ---- a standby ----
 
 $s->sql(q{INSERT INTO dp.vendor (id, client, external_id, name, raw_batch, raw_line) VALUES (1, 'acme', 'V', 'V', 1, 1);
     INSERT INTO dp.product (id, client, external_id, vendor_id, name, price, raw_batch, raw_line) VALUES (1, 'acme', 'P', 1, 'Saw', 1.25, 1, 1)});
-$s->{db}->stop;
-open my $settings, '>>', "$data/postgresql.auto.conf" or die;
-print $settings "wal_level = replica\nmax_wal_senders = 4\nwal_keep_size = 64MB\n";
-close $settings;
-write_file("$data/pg_hba.conf", read_file("$data/pg_hba.conf") . "local replication all peer map=test\n");
-# what is copied must have been written by a server of that kind
-$s->{db}->start;
-$s->{db}->stop;
-is((run_command('cp', '-a', $data, $there))[0], 0, 'the data is copied');
-write_file("$there/standby.signal", '');
-open $settings, '>>', "$there/postgresql.auto.conf" or die;
-print $settings "primary_conninfo = 'host=$s->{db}{socket} user=postgres application_name=db2'\n";
-close $settings;
-mkdir "$s->{folder}/s2";
-chown +(getpwnam Oriel::Cluster::user())[2, 3], "$s->{folder}/s2", "$there/standby.signal" if $> == 0;
-
-my $elsewhere = bless { %{ $s->{db} }, socket => "$s->{folder}/s2" }, 'Oriel::Cluster';
-
-sub start_standby {
-    $s->{children}->start('standby', { user => Oriel::Cluster::user(), death => 'QUIT' }, Oriel::Cluster::bin() . '/postgres', '-D', $there, '-k', "$s->{folder}/s2", '-p', 5432);
-    wait_until { ($elsewhere->try('SELECT 1'))[0] == 0 } 'the standby to accept connections';
-}
+my $elsewhere = $s->{db}->standby('standby');
 
 sub caught_up {
     my $at = $s->sql('SELECT pg_current_wal_lsn()');
     wait_until { $elsewhere->sql("SELECT pg_last_wal_replay_lsn() >= '$at'") eq 't' } 'the standby to have caught up';
 }
 
-$s->{db}->start;
-start_standby();
 is($elsewhere->sql('SELECT pg_is_in_recovery()'), 't', 'it follows');
 
 # ---- responders on it, nginx before them ----
@@ -75,7 +49,7 @@ write_file($s->{new}, configuration($s->{new}, standbys => [$elsewhere->conninfo
 
 sub oriel { my ($code, $out, $err) = run_command("$s->{build}/oriel", '-c', $s->{new}, @_); return "$code $out$err" }
 
-my $reader = qr/"oriel-fcgi \S+ \(\d of \d contracts\)" \(local at standby \Q$s->{folder}\E\/s2, since \d{4}-\S+ \S+, pid \d+\)/;
+my $reader = qr/"oriel-fcgi \S+ \(\d of \d contracts\)" \(local at standby \Q$elsewhere->{socket}\E, since \d{4}-\S+ \S+, pid \d+\)/;
 
 my ($code, $out, $err) = run_command("$s->{build}/oriel", '-c', $s->{old}, 'readers');
 like("$code $out$err", qr/^0 .*\(nobody\).*1 servers replicate from this one, and "standbys" in oriel\.json names 0/s, 'who is not named is not seen, which is told');
@@ -96,10 +70,10 @@ like(oriel('change', 'contract', $change), qr/^1 (?:.*refused: v_products_v1 is 
 next_release($s);
 serve('next');
 wait_until { leases('v_products_v1') == 0 && leases('v_products_v2') == 2 } 'responders of the release after';
-is($s->stop('standby', 'INT'), 0, 'the standby goes');
-like(oriel('change', 'contract', $change), qr/^1 .*cannot connect to database "oriel" on host "\Q$s->{folder}\E\/s2"/s, 'contract is refused: it cannot be asked');
+is($elsewhere->stop, 0, 'the standby goes');
+like(oriel('change', 'contract', $change), qr/^1 .*cannot connect to database "oriel" on host "\Q$elsewhere->{socket}\E"/s, 'contract is refused: it cannot be asked');
 is($s->sql("SELECT count(*) FROM pg_class WHERE relname = 'v_products_v1'"), 1, 'nothing was dropped');
-start_standby();
+$elsewhere->start;
 wait_until { leases('v_products_v2') == 2 } 'the responders to come back by themselves';
 like(oriel('change', 'contract', $change), qr/^0 .*\ncontracted $change\n/s, 'contract');
 caught_up();
@@ -109,6 +83,6 @@ like(read_file("$s->{folder}/log/responders.log"), qr/this server takes no LISTE
 
 is($s->stop('nginx'), 0, 'nginx ended well');
 is($s->stop('responders'), 0, 'responders ended well');
-is($s->stop('standby', 'INT'), 0, 'the standby ended well');
+is($elsewhere->stop, 0, 'the standby ended well');
 $s->finish;
 done_testing;
