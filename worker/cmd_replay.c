@@ -11,7 +11,8 @@ static const struct command_option options[] = {
     [OPTION_JSON] = {"json", NULL, "the same for programs", NULL},
     [OPTION_SINCE] = {"since", "TIME", "apply only what comes from batches received since then", NULL},
     [OPTION_BATCH] = {"batch", "N", "apply only what comes from this batch (raw.batch.id)", NULL},
-    [OPTION_ALL] = {"all", NULL, "all entities; emptied tables are rebuilt with the ids that they had", NULL},
+    [OPTION_ALL] = {"all", NULL,
+                    "all entities; emptied tables are rebuilt with the ids that they had, unless raw was pruned", NULL},
     {NULL, NULL, NULL, NULL},
 };
 
@@ -43,6 +44,8 @@ const struct command command_replay = {
     .details =
         "Cleans all records that are kept anew, with today's entity and source files, and brings the tables of these\n"
         "entities to what then comes out. Runs beside the worker, which is to have read the same files (HUP). May be\n"
-        "killed at any moment: the same command goes on where it was. TIME is such as \"2026-11-01 12:00Z\".\n",
+        "killed at any moment: the same command goes on where it was. Rows whose raw was pruned stay as they are; it "
+        "says\n"
+        "how many. TIME is such as \"2026-11-01 12:00Z\".\n",
     .run = run,
 };
