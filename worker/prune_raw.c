@@ -8,7 +8,7 @@
  */
 #include "lib/log.h"
 #include "worker/batch.h"
-#include "worker/change.h"
+#include "worker/change_fill.h"
 #include "worker/change_retry.h"
 #include "worker/prune.h"
 #include "worker/quote.h"
@@ -85,11 +85,17 @@ static int add_replays(struct months *m)
     return result;
 }
 
-static bool fills_by_replay(const struct change *change)
+/* A change that is not contracted may be reverted and filled again. */
+static int add_change(struct months *m, const struct change *change)
 {
-    static const char mark[] = "-- replay:";
-    const char *sql = change->step[STEP_FILL].sql;
-    return sql && strncmp(sql, mark, sizeof mark - 1) == 0;
+    struct change_fill_file fill;
+    if (!change->step[STEP_FILL].sql || !change_is_open(change))
+        return 0;
+    if (change_fill_parse(&change->step[STEP_FILL], m->prune->arena, &fill) < 0)
+        return -1;
+    if (fill.entities)
+        need_all(m, arena_printf(m->prune->arena, "%s is filled by a replay and is not finished", change->name));
+    return 0;
 }
 
 static int add_changes(struct months *m)
@@ -103,8 +109,8 @@ static int add_changes(struct months *m)
     if (unknown)
         need_all(m, unknown);
     for (size_t i = 0; i < changes.n; i++)
-        if (fills_by_replay(&changes.list[i]) && change_is_open(&changes.list[i]))
-            need_all(m, arena_printf(p->arena, "%s is filled by a replay and is not finished", changes.list[i].name));
+        if (add_change(m, &changes.list[i]) < 0)
+            return -1;
     return 0;
 }
 
