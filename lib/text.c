@@ -99,6 +99,14 @@ size_t text_utf8_valid(const char *s, size_t n)
     size_t i = 0;
     while (i < n) {
         unsigned char c = p[i];
+        uint64_t eight;
+        if (n - i >= sizeof eight) { /* most texts are ASCII for most of their length */
+            memcpy(&eight, p + i, sizeof eight);
+            if (!(eight & 0x8080808080808080)) {
+                i += sizeof eight;
+                continue;
+            }
+        }
         if (c < 0x80) {
             i++;
             continue;

@@ -10,16 +10,24 @@ static void put_json(void *object)
     json_object_put(object);
 }
 
+/* Made once: that takes as long as to parse a short record. */
+static json_tokener *tokener(void)
+{
+    static json_tokener *tok;
+    if (!tok && !(tok = json_tokener_new_ex(DEEPEST)))
+        abort(); /* only for lack of memory */
+    json_tokener_reset(tok);
+    json_tokener_set_flags(tok, JSON_TOKENER_STRICT);
+    return tok;
+}
+
 static json_object *parse(const char *s, size_t n, size_t *end, enum json_tokener_error *error)
 {
-    json_tokener *tok = json_tokener_new_ex(DEEPEST);
-    if (!tok)
-        abort(); /* only for lack of memory */
-    json_tokener_set_flags(tok, JSON_TOKENER_STRICT);
+    json_tokener *tok = tokener();
     json_object *json = json_tokener_parse_ex(tok, s, (int)n);
     *error = json_tokener_get_error(tok);
     *end = json_tokener_get_parse_end(tok);
-    json_tokener_free(tok);
+    json_tokener_reset(tok); /* what it holds of a text that broke off */
     return json;
 }
 

@@ -59,17 +59,23 @@ static enum json_soundness escape(struct walk *w, bool *nul)
     return JSON_SOUND;
 }
 
+/* Of a character within a string: does it stand for itself? */
+static bool is_plain(char c)
+{
+    return (unsigned char)c >= 0x20 && c != '"' && c != '\\';
+}
+
 static enum json_soundness string(struct walk *w)
 {
     size_t start = w->at++;
     bool nul = false;
     while (w->at < w->n && w->s[w->at] != '"') {
-        if ((unsigned char)w->s[w->at] < 0x20)
-            return fail(w, JSON_BROKEN, w->at, "a control character in a string");
-        if (w->s[w->at] != '\\') {
+        if (is_plain(w->s[w->at])) {
             w->at++;
             continue;
         }
+        if (w->s[w->at] != '\\')
+            return fail(w, JSON_BROKEN, w->at, "a control character in a string");
         enum json_soundness sound = escape(w, &nul);
         if (sound != JSON_SOUND)
             return sound;
@@ -78,7 +84,7 @@ static enum json_soundness string(struct walk *w)
         return fail(w, JSON_BROKEN, start, "a string that does not end");
     w->at++;
     size_t next = w->at;
-    while (next < w->n && strchr(" \t\r\n", w->s[next]) && w->s[next])
+    while (nul && next < w->n && strchr(" \t\r\n", w->s[next]) && w->s[next])
         next++;
     if (nul && next < w->n && w->s[next] == ':')
         return fail(w, JSON_BROKEN, start, "a key with \\u0000 in it");
@@ -142,6 +148,26 @@ static enum json_soundness word(struct walk *w)
     return fail(w, JSON_BROKEN, w->at, "neither a string, a number, true, false nor null");
 }
 
+/* Space, and what json-c looks after. */
+static bool is_between(char c)
+{
+    switch (c) {
+    case '{':
+    case '}':
+    case '[':
+    case ']':
+    case ',':
+    case ':':
+    case ' ':
+    case '\t':
+    case '\r':
+    case '\n':
+        return true;
+    default:
+        return false;
+    }
+}
+
 bool json_scan(const char *s, size_t n, struct buf *patched, struct json_mistake *mistake)
 {
     struct walk w = {.s = s, .n = n, .patched = patched, .mistake = mistake};
@@ -150,10 +176,10 @@ bool json_scan(const char *s, size_t n, struct buf *patched, struct json_mistake
         char c = s[w.at];
         if (c == '"')
             sound = string(&w);
+        else if (is_between(c))
+            w.at++;
         else if (c == '-' || isdigit((unsigned char)c))
             sound = number(&w);
-        else if (c && strchr("{}[],: \t\r\n", c))
-            w.at++;
         else
             sound = word(&w);
         if (sound != JSON_SOUND)

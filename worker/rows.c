@@ -126,10 +126,23 @@ static void make_room(struct rows *r)
     }
 }
 
+/* A whole number of at least so many digits, and a tab. */
+static void put_number(struct buf *b, uint64_t n, int least)
+{
+    char digits[24], *end = digits + sizeof digits, *at = end;
+    *--at = '\t';
+    while (n || end - at <= least) {
+        *--at = (char)('0' + n % 10);
+        n /= 10;
+    }
+    buf_put(b, at, (size_t)(end - at));
+}
+
 /* The line number has a fixed width, so that another can take its place. */
 static void put_lineage(struct buf *b, struct lineage at)
 {
-    buf_printf(b, "%lld\t%010d\t", (long long)at.batch, at.line);
+    put_number(b, (uint64_t)at.batch, 1);
+    put_number(b, (uint64_t)at.line, 10);
 }
 
 /* Whether an earlier row of the batch says the same; if so it now stands for the record at `at`. */
