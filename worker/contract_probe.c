@@ -18,8 +18,8 @@ static const char *join(struct arena *a, const char *const *names, const char *b
     return text;
 }
 
-/* Back to before the probe. Its timeout counts for the first statement here too, which on a busy machine may be broken off
- * by it; then it is said again. */
+/* Back to before the probe. Its timeout counts for the first statement here too, which on a busy machine may be broken
+ * off by it; then it is said again. */
 static int take_back(PGconn *c, const char *doing)
 {
     enum { MOST_TRIES = 100 };
