@@ -169,8 +169,6 @@ static enum change_outcome try_once(void *context)
     struct contract_set before, now;
     struct contract_differences d;
     const struct change_file *f = file_of(app);
-    if (pg_run(app->c, f->path, change_begin_sql, 0, NULL) < 0)
-        return CHANGE_FAILED;
     const char *id = transaction_id(app->c, a);
     enum change_outcome outcome = *id ? read_contracts(&before, a, app->c) : CHANGE_FAILED;
     if (outcome == CHANGE_APPLIED && app->prepare)
@@ -205,9 +203,10 @@ int change_apply(const struct change_application *app)
     struct arena a;
     struct applying applying = {.app = app, .arena = &a};
     arena_init(&a);
-    bool readable = access(app->lock_path, F_OK) != 0 || contract_lock_load(&applying.lock, &a, app->lock_path) == 0;
+    bool readable =
+        access(app->run->lock_path, F_OK) != 0 || contract_lock_load(&applying.lock, &a, app->run->lock_path) == 0;
     bool good = change_lint(file_of(app)) == 0 && readable &&
-                change_retry(app->c, file_of(app)->path, try_once, &applying) == 0;
+                change_retry(app->c, file_of(app)->path, &app->run->patience, try_once, &applying) == 0;
     arena_release(&a);
     return good ? 0 : -1;
 }

@@ -9,11 +9,18 @@
 #include "worker/change.h"
 #include "worker/change_retry.h"
 
+/* What a run is given beside the change. */
+struct change_run {
+    const char *lock_path;       /* the lock file, whose acknowledgements count; it may not exist yet */
+    const char *const *standbys; /* as in struct settings */
+    struct change_patience patience;
+};
+
 struct change_application {
+    const struct change_run *run;
     PGconn *c;
     const struct change *change;
     enum change_step step;
-    const char *lock_path; /* the lock file, whose acknowledgements count; it may not exist yet */
     /* Called first, inside the transaction of each try; NULL for nothing. */
     enum change_outcome (*prepare)(const struct change_application *app, struct arena *a);
     /*

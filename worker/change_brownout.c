@@ -62,13 +62,13 @@ static void wait_for(const char *what, double seconds)
     progress_end(&progress);
 }
 
-int change_brownout(const struct change *change, PGconn *c, struct arena *a, const char *lock_path, long long ms)
+int change_brownout(const struct change *change, PGconn *c, struct arena *a, const struct change_run *run, long long ms)
 {
     struct change_removal removal;
     double seconds = (double)ms / 1000;
     const char *text = arena_printf(a, "%.15g", seconds);
     struct sigaction action = {.sa_handler = on_interrupt};
-    if (change_removes(&removal, change, c, a, lock_path) < 0)
+    if (change_removes(&removal, change, c, a, run) < 0)
         return -1;
     const char *const *views = removal.views;
     if (!*views) {

@@ -87,7 +87,7 @@ static int look(const struct change_application *app, struct arena *a, const str
     return print_fill(&app->change->step[STEP_FILL], a, app->c);
 }
 
-int change_plan(const struct change *change, PGconn *c, const char *lock_path, const char *const *standbys)
+int change_plan(const struct change *change, PGconn *c, const struct change_run *run)
 {
     struct buf statements;
     struct arena a;
@@ -96,7 +96,7 @@ int change_plan(const struct change *change, PGconn *c, const char *lock_path, c
     struct change_application app = {.c = c,
                                      .change = change,
                                      .step = STEP_EXPAND,
-                                     .lock_path = lock_path,
+                                     .run = run,
                                      .judge = allow,
                                      .look = look,
                                      .statements = &statements,
@@ -104,7 +104,7 @@ int change_plan(const struct change *change, PGconn *c, const char *lock_path, c
                                      .probe = true,
                                      .context = &elsewhere};
     buf_init(&statements, 1 << 20);
-    int result = reader_leases_read_standbys(&elsewhere, &a, c, standbys) < 0 ? -1 : change_apply(&app);
+    int result = reader_leases_read_standbys(&elsewhere, &a, c, run->standbys) < 0 ? -1 : change_apply(&app);
     buf_release(&statements);
     arena_release(&a);
     return result;

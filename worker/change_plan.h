@@ -4,9 +4,9 @@
 #ifndef ORIEL_CHANGE_PLAN_H
 #define ORIEL_CHANGE_PLAN_H
 
-#include "worker/change.h"
+#include "worker/change_apply.h"
 
 /* Prints statements, the locks they took, the contracts' differences and the readers of each contract that differs. */
-int change_plan(const struct change *change, PGconn *c, const char *lock_path, const char *const *standbys) must_check;
+int change_plan(const struct change *change, PGconn *c, const struct change_run *run) must_check;
 
 #endif

@@ -62,13 +62,13 @@ static const char *name_tables(PGconn *c, struct arena *a, const char *oids)
 }
 
 int change_removes(struct change_removal *removal, const struct change *change, PGconn *c, struct arena *a,
-                   const char *lock_path)
+                   const struct change_run *run)
 {
     struct finding finding = {.arena = a};
     struct change_application app = {.c = c,
                                      .change = change,
                                      .step = STEP_CONTRACT,
-                                     .lock_path = lock_path,
+                                     .run = run,
                                      .judge = allow_all,
                                      .look = collect,
                                      .dry = true,
@@ -204,8 +204,8 @@ static enum change_outcome prove_again(const struct change_application *app, str
     return CHANGE_FAILED;
 }
 
-int change_contract(const struct change *change, PGconn *c, struct arena *a, const char *lock_path,
-                    const struct contract_set *rollback, const char *const *standbys)
+int change_contract(const struct change *change, PGconn *c, struct arena *a, const struct change_run *run,
+                    const struct contract_set *rollback)
 {
     struct change_removal removal;
     struct removing removing = {.removal = &removal};
@@ -216,10 +216,10 @@ int change_contract(const struct change *change, PGconn *c, struct arena *a, con
     }
     if (!change->step[STEP_EXPAND].applied_at)
         return check_steps(change, false);
-    if (change_removes(&removal, change, c, a, lock_path) < 0 || contract_catalog_read(&now, a, c) < 0)
+    if (change_removes(&removal, change, c, a, run) < 0 || contract_catalog_read(&now, a, c) < 0)
         return -1;
     const char *const *views = removal.views;
-    int result = check_steps(change, *views) | reader_leases_read_standbys(&removing.elsewhere, a, c, standbys);
+    int result = check_steps(change, *views) | reader_leases_read_standbys(&removing.elsewhere, a, c, run->standbys);
     for (size_t i = 0; views[i]; i++) {
         result |= check_sunset(change, &now, views[i]) | check_leases(change->name, c, a, views[i]) |
                   refuse_leases(change->name, &removing.elsewhere, views[i]);
@@ -231,7 +231,7 @@ int change_contract(const struct change *change, PGconn *c, struct arena *a, con
     struct change_application app = {.c = c,
                                      .change = change,
                                      .step = STEP_CONTRACT,
-                                     .lock_path = lock_path,
+                                     .run = run,
                                      .prepare = prove_again,
                                      .judge = judge_removal,
                                      .context = &removing};
@@ -241,16 +241,11 @@ int change_contract(const struct change *change, PGconn *c, struct arena *a, con
     return 0;
 }
 
-int change_revert(const struct change *change, PGconn *c, struct arena *a, const char *lock_path,
-                  const char *const *standbys)
+int change_revert(const struct change *change, PGconn *c, struct arena *a, const struct change_run *run)
 {
     struct removing removing = {0};
-    struct change_application app = {.c = c,
-                                     .change = change,
-                                     .step = STEP_REVERT,
-                                     .lock_path = lock_path,
-                                     .judge = judge_removal,
-                                     .context = &removing};
+    struct change_application app = {
+        .c = c, .change = change, .step = STEP_REVERT, .run = run, .judge = judge_removal, .context = &removing};
     if (!change->step[STEP_REVERT].sql) {
         log_error("%s does not exist, so the change cannot be undone", change->step[STEP_REVERT].path);
         return -1;
@@ -264,7 +259,7 @@ int change_revert(const struct change *change, PGconn *c, struct arena *a, const
         printf("%s was not expanded\n", change->name);
         return 0;
     }
-    if (reader_leases_read_standbys(&removing.elsewhere, a, c, standbys) < 0 || change_apply(&app) < 0)
+    if (reader_leases_read_standbys(&removing.elsewhere, a, c, run->standbys) < 0 || change_apply(&app) < 0)
         return -1;
     printf("reverted %s\n", change->name);
     return 0;

@@ -13,13 +13,13 @@ struct change_removal {
 };
 /* -1 after messages. */
 int change_removes(struct change_removal *removal, const struct change *change, PGconn *c, struct arena *a,
-                   const char *lock_path) must_check;
+                   const struct change_run *run) must_check;
 
 /*
  * Revokes the reader's grant on those contracts for so long and gives it back; records the step. Interrupted by
  * INT or TERM it gives back at once; killed, it has left its word in oriel.brownout, and brownout_restore() gives back.
  */
-int change_brownout(const struct change *change, PGconn *c, struct arena *a, const char *lock_path,
+int change_brownout(const struct change *change, PGconn *c, struct arena *a, const struct change_run *run,
                     long long ms) must_check;
 /* Gives back every grant whose brown-out should have ended: those of the past, or, with all, every one. Quiet when
  * there is none. Called by the worker now and then and by every `oriel change`. */
@@ -33,11 +33,10 @@ int brownout_restore(PGconn *c, bool all) must_check;
  * while nobody can write to the tables that it takes something from: what a worker of the release before wrote since
  * then would be lost with the old column.
  */
-int change_contract(const struct change *change, PGconn *c, struct arena *a, const char *lock_path,
-                    const struct contract_set *rollback, const char *const *standbys) must_check;
+int change_contract(const struct change *change, PGconn *c, struct arena *a, const struct change_run *run,
+                    const struct contract_set *rollback) must_check;
 
 /* Undoes expand. Refuses while a reader holds a lease on what it would take away, and once contract has run. */
-int change_revert(const struct change *change, PGconn *c, struct arena *a, const char *lock_path,
-                  const char *const *standbys) must_check;
+int change_revert(const struct change *change, PGconn *c, struct arena *a, const struct change_run *run) must_check;
 
 #endif

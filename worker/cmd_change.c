@@ -16,7 +16,7 @@ struct asking {
     struct change_list changes;
     const struct change *change; /* the one that was named; NULL when none was */
     PGconn *c;
-    const char *lock_path;
+    struct change_run run;
     long long brownout_ms;            /* --for */
     struct throttle_options throttle; /* --rate, --max-lag */
 };
@@ -26,7 +26,7 @@ static int expand_one(const struct asking *q, const struct change *change)
     struct change_application app = {.c = q->c,
                                      .change = change,
                                      .step = STEP_EXPAND,
-                                     .lock_path = q->lock_path,
+                                     .run = &q->run,
                                      .judge = change_judge_additive,
                                      .probe = true};
     if (change_apply(&app) < 0)
@@ -75,8 +75,7 @@ static int action_plan(const struct asking *q)
         const struct change *change = &q->changes.list[i];
         /* the next one only: a later one may stand on what this one makes */
         if (q->change ? change == q->change : !change->step[STEP_EXPAND].applied_at)
-            return check_fill(q, change) < 0 ? -1
-                                             : change_plan(change, q->c, q->lock_path, q->context->settings.standbys);
+            return check_fill(q, change) < 0 ? -1 : change_plan(change, q->c, &q->run);
     }
     printf("all %zu changes are expanded\n", q->changes.n);
     return 0;
@@ -125,7 +124,7 @@ static int action_prove(const struct asking *q)
 
 static int action_brownout(const struct asking *q)
 {
-    return change_brownout(q->change, q->c, &q->context->arena, q->lock_path, q->brownout_ms);
+    return change_brownout(q->change, q->c, &q->context->arena, &q->run, q->brownout_ms);
 }
 
 static int action_contract(const struct asking *q)
@@ -134,13 +133,12 @@ static int action_contract(const struct asking *q)
     struct contract_set rollback;
     if (path && contract_lock_load(&rollback, &q->context->arena, path) < 0)
         return -1;
-    return change_contract(q->change, q->c, &q->context->arena, q->lock_path, path ? &rollback : NULL,
-                           q->context->settings.standbys);
+    return change_contract(q->change, q->c, &q->context->arena, &q->run, path ? &rollback : NULL);
 }
 
 static int action_revert(const struct asking *q)
 {
-    return change_revert(q->change, q->c, &q->context->arena, q->lock_path, q->context->settings.standbys);
+    return change_revert(q->change, q->c, &q->context->arena, &q->run);
 }
 
 static int action_status(const struct asking *q)
@@ -178,12 +176,16 @@ static const struct step {
 } steps[] = {{action_brownout, false}, {action_contract, false}, {action_expand, false}, {action_fill, false},
              {action_plan, false},     {action_prove, false},    {action_revert, false}, {action_status, true}};
 
-enum { OPTION_FOR, OPTION_MAX_LAG, OPTION_RATE };
+enum { OPTION_FOR, OPTION_MAX_LAG, OPTION_RATE, OPTION_LOCK_TIMEOUT, OPTION_DEADLINE };
 static const struct command_option options[] = {
     [OPTION_FOR] = {"for", "DURATION", "how long a brownout lasts (30s)", "brownout"},
     [OPTION_MAX_LAG] = {"max-lag", "SIZE", "wait while a standby has more WAL left to replay (" SETTINGS_MAX_LAG ")",
                         "fill"},
     [OPTION_RATE] = {"rate", "N", "fill no more than N rows a second", "fill"},
+    [OPTION_LOCK_TIMEOUT] = {"lock-timeout", "DURATION", "how long a try waits for a lock (100ms)",
+                             "brownout contract expand plan revert"},
+    [OPTION_DEADLINE] = {"deadline", "DURATION", "how long it is tried again (1min)",
+                         "brownout contract expand plan revert"},
     {NULL, NULL, NULL, NULL},
 };
 
@@ -203,24 +205,38 @@ static int find_change(struct asking *q, const char *name)
     return -1;
 }
 
+/* The duration that an option gives; left as it is without the option, -1 when it is none. */
+static void read_duration(const struct asking *q, int option, long long *ms)
+{
+    const char *text = q->context->options[option];
+    if (text)
+        *ms = text_duration_ms(text);
+}
+
 static int read_options(struct asking *q)
 {
-    const char *const *given = q->context->options;
-    const char *duration = given[OPTION_FOR], *lag = given[OPTION_MAX_LAG], *rate = given[OPTION_RATE];
-    q->brownout_ms = duration ? text_duration_ms(duration) : 30000;
+    const char *lag = q->context->options[OPTION_MAX_LAG], *rate = q->context->options[OPTION_RATE];
+    struct change_patience *patience = &q->run.patience;
+    q->brownout_ms = 30000;
+    *patience = change_usual_patience;
+    read_duration(q, OPTION_FOR, &q->brownout_ms);
+    read_duration(q, OPTION_LOCK_TIMEOUT, &patience->lock_timeout_ms);
+    read_duration(q, OPTION_DEADLINE, &patience->deadline_ms);
     q->throttle.max_lag = lag ? text_size(lag) : q->context->settings.max_lag;
-    if (q->brownout_ms > 0 && q->throttle.max_lag >= 0 &&
+    if (q->brownout_ms > 0 && patience->lock_timeout_ms > 0 && patience->lock_timeout_ms <= INT32_MAX &&
+        patience->deadline_ms > 0 && q->throttle.max_lag >= 0 &&
         (!rate || text_integer(rate, 1, INT64_MAX, &q->throttle.units_per_second) == 0))
         return 0;
     command_usage("change",
-                  "--for takes a duration such as 30s, --max-lag a size such as 64MB, --rate a number of rows "
-                  "a second");
+                  "--for, --lock-timeout and --deadline take a duration such as 30s, but not 0; --max-lag takes a size "
+                  "such as 64MB, --rate a number of rows a second");
     return -1;
 }
 
 static int run(struct command_context *context, int argc, char **argv)
 {
-    struct asking q = {.context = context, .lock_path = context->settings.lock};
+    struct asking q = {.context = context,
+                       .run = {.lock_path = context->settings.lock, .standbys = context->settings.standbys}};
     const struct step *step = &steps[context->action];
     if (read_options(&q) < 0 || change_load(&q.changes, &context->arena, context->settings.changes) < 0 ||
         (argc && find_change(&q, argv[0]) < 0))

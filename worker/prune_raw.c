@@ -326,8 +326,7 @@ static enum change_outcome try_once(void *context)
     const struct removal *removal = context;
     PGconn *c = removal->prune->c;
     const char *what = removal->item->name, *name = removal->item->own;
-    if (pg_run(c, what, change_begin_sql, 0, NULL) < 0 || check_older(removal) < 0 ||
-        pg_run(c, what, note_sql, 1, &name) < 0)
+    if (check_older(removal) < 0 || pg_run(c, what, note_sql, 1, &name) < 0)
         return CHANGE_FAILED;
     const char *const sqls[] = {hold_sql, arena_printf(removal->prune->arena, "DROP TABLE IF EXISTS raw.%s",
                                                        quote_name(removal->prune->arena, name))};
@@ -347,7 +346,7 @@ static enum change_outcome try_once(void *context)
 static int remove_item(const struct prune *p, const struct prune_item *item)
 {
     struct removal removal = {.prune = p, .item = item};
-    return change_retry(p->c, item->name, try_once, &removal);
+    return change_retry(p->c, item->name, &change_usual_patience, try_once, &removal);
 }
 
 const struct prune_kind prune_raw = {.name = "raw", .find = find, .remove = remove_item};

@@ -204,8 +204,6 @@ static enum change_outcome try_once(void *context)
 {
     const struct removal *removal = context;
     PGconn *c = removal->prune->c;
-    if (pg_run(c, removal->item->name, change_begin_sql, 0, NULL) < 0)
-        return CHANGE_FAILED;
     PGresult *r = PQexec(c, removal->item->own);
     enum change_outcome outcome = change_outcome_of(r);
     if (outcome == CHANGE_FAILED)
@@ -219,7 +217,7 @@ static enum change_outcome try_once(void *context)
 static int remove_item(const struct prune *p, const struct prune_item *item)
 {
     struct removal removal = {.prune = p, .item = item};
-    return change_retry(p->c, item->name, try_once, &removal);
+    return change_retry(p->c, item->name, &change_usual_patience, try_once, &removal);
 }
 
 const struct prune_kind prune_schema = {.name = "schema", .find = find, .remove = remove_item};
