@@ -42,7 +42,11 @@ static const char ledger_differs_sql[] =
                                     "raw") " ls USING (batch, entity)\n"
                                            "WHERE (s.* IS DISTINCT FROM l.* OR ss.said IS DISTINCT FROM ls.said)%s;\n"
                                            "CREATE INDEX ON replay.differs_ledger (n); ANALYZE replay.differs_ledger";
+/* First, what the worker knows is forgotten (watch.h): a row that it knows may have to be confirmed again, since an
+ * older record of its key waits now. */
 static const char *const ledger_sqls[] = {
+    "INSERT INTO oriel.foreign_write (relation) SELECT 'raw.parked'::pg_catalog.regclass\n"
+    "WHERE $1::bigint <= $2::bigint ON CONFLICT DO NOTHING",
     "DELETE FROM raw.reject r USING replay.differs_ledger d WHERE d.n BETWEEN $1::bigint AND $2::bigint\n"
     "AND r.batch = d.batch AND r.entity = d.entity",
     "INSERT INTO raw.reject (" REJECT_COLUMNS ")\n"
