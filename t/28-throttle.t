@@ -134,7 +134,7 @@ subtest 'what is allowed comes from the configuration' => sub {
     write_file("$s->{folder}/small.json", JSON::PP->new->encode({ %{ JSON::PP->new->decode(read_file($s->{config})) }, worker => { maxLag => '1 MB' } }));
     my ($code, undef, $err) = run_command("$s->{build}/oriel", '-c', "$s->{folder}/small.json", 'change', 'fill', $name);
     like("$code $err", qr/^2 .*small\.json:1: worker\.maxLag: a size such as "512kB", "64MB" or "2GB" was expected/, 'a size that is none is told');
-    like(join(' ', ($s->oriel('change', 'fill', $name, '--max-lag', '5'))[0, 2]), qr/^2 .*--max-lag a size such as 64MB/, 'on the command line too');
+    like(join(' ', ($s->oriel('change', 'fill', $name, '--max-lag', '5'))[0, 2]), qr/^2 .*--max-lag takes a size such as 64MB/, 'on the command line too');
 };
 
 subtest 'and the contract at the standby' => sub {
