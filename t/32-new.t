@@ -82,7 +82,9 @@ for (
     ['two forms'      => qr/are not of one form/, 1, 'x', @file{'lots.csv', 'stops.csv'}],
     ['a wrong name'   => qr/"X" cannot be a name/, 2, 'X', $file{'lots.csv'}],
     ['no such column' => qr/there is no column "weight"/, 1, '--key', 'weight', 'x', $file{'lots.csv'}],
-    ['no key at all'  => qr/every column is missing somewhere\. .*--key COLUMNS/, 1, 'x', write_file("$s->{folder}/in/holes.csv", "a,b\n1,\n,2\n")],
+    ['no key at all'  => qr/no key, so nothing was written: every column .* is missing somewhere\. .*--key COLUMNS/, 1, 'x', write_file("$s->{folder}/in/holes.csv", "a,b\n1,\n,2\n")],
+    ['a key of four'  => qr/no key, so nothing was written: .*Nearest comes "a, b, c": 1 of 5 records are alike in it to another\. .*--key COLUMNS/, 1, 'x',
+        write_file("$s->{folder}/in/four.csv", "a,b,c,d\n0,0,0,0\n0,0,0,1\n0,0,1,0\n0,1,0,0\n1,0,0,0\n")],
 ) {
     my ($what, $message, $expected, @arguments) = @$_;
     ($code, $out, $err) = $s->oriel('new', @arguments);

@@ -170,27 +170,42 @@ static size_t count_key(const struct making *m, struct buf *names)
     return n;
 }
 
+/* A table's key does not change in place, and one that was made up merges records that are different. */
+static void refuse_without_key(struct making *m)
+{
+    const struct guess *g = &m->sample.guess;
+    struct buf names;
+    size_t without, again;
+    buf_init(&names, 1 << 16);
+    if (!count_key(m, &names))
+        log_error("there is no key, so nothing was written: every column that could be of one (texts, whole numbers, "
+                  "dates) is missing somewhere. Say by which columns a record is known: --key COLUMNS");
+    else {
+        guess_key_count(g, m->fields, &without, &again);
+        log_error("there is no key, so nothing was written: no column tells all records apart, and no two or three "
+                  "together. Nearest comes \"%s\": %zu of %zu records are alike in it to another. Ask what a record "
+                  "is known by, and say it: --key COLUMNS",
+                  buf_str(&names), again, g->records);
+    }
+    buf_release(&names);
+}
+
 /* Chooses the key and says by what. -1 after a message. */
 static int choose_key(struct making *m)
 {
     static const char *const why[] = {
         [GUESS_KEY_UNIQUE] = "never missing, and no two records are alike in it",
         [GUESS_KEY_NEARLY] = "the first column that nearly every record has for itself",
-        [GUESS_KEY_ALL] = "there is no key: no column, and no two or three of the first, tell all records apart. So "
-                          "all columns that are "
-                          "never missing were taken together, and records that are alike in these are one. Look for "
-                          "better: --key COLUMNS",
     };
     const char *given = m->context->options[OPTION_KEY];
     const struct guess *g = &m->sample.guess;
     struct buf names;
     size_t without, again;
     enum guess_key_kind kind = GUESS_KEY_UNIQUE;
-    if (given ? take_key(m, given) < 0 : (kind = guess_key(g, m->fields)) == GUESS_KEY_NONE) {
-        if (!given)
-            log_error(
-                "no record can be told from another: every column is missing somewhere. Say by which it is known: "
-                "--key COLUMNS");
+    if (given && take_key(m, given) < 0)
+        return -1;
+    if (!given && (kind = guess_key(g, m->fields)) == GUESS_KEY_NONE) {
+        refuse_without_key(m);
         return -1;
     }
     buf_init(&names, 1 << 16);
@@ -359,6 +374,8 @@ const struct command command_new = {
         "are NDJSON,\n"
         "JSON (an array, or a document with one in it), CSV or TSV, each also as gzip; with several, all of one "
         "form.\n\n"
+        "A key has at most three columns, unless --key names more. Where no column tells the records of the sample "
+        "apart, and\nno two or three together, nothing is written.\n\n"
         "Types are guessed generously, because no type of a contract changes in place, and what it promises is not "
         "taken back:\n"
         "integers are bigint, numbers numeric, texts have no limit, and only the key is never null.\n",

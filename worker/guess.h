@@ -85,11 +85,10 @@ struct guess_field *guess_fields(const struct guess *g);
 enum guess_key_kind {
     GUESS_KEY_UNIQUE, /* never missing, no two records alike in it */
     GUESS_KEY_NEARLY, /* a column that is missing, or stands twice, in at most two records of a hundred */
-    GUESS_KEY_ALL,    /* there is none: all that is never missing together */
-    GUESS_KEY_NONE    /* nothing is never missing */
+    GUESS_KEY_NONE    /* there is none; marked are the two or three that come nearest, or nothing where all have gaps */
 };
 /* Marks the fields of the key: the first column that is unique, the first nearly so, the first two or three together.
- */
+ * More never make one: of enough columns no two records are alike, but that they stay what they are nobody says. */
 enum guess_key_kind guess_key(const struct guess *g, struct guess_field *fields) must_check;
 /* Records without a whole key, and records whose key an earlier one has, too. */
 void guess_key_count(const struct guess *g, const struct guess_field *fields, size_t *without, size_t *again);

@@ -1,5 +1,6 @@
 /* Which fields a record is known by. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "worker/guess_form.h"
 
@@ -45,12 +46,11 @@ static void count(const struct guess *g, const struct guess_field *const *fields
     free(all);
 }
 
-static bool is_unique(const struct guess *g, const struct guess_field *const *fields, size_t n)
-{
-    size_t without, again;
-    count(g, fields, n, &without, &again);
-    return !without && !again;
-}
+/* The fields by which the fewest records are alike, of those that were tried. */
+struct nearest {
+    struct guess_field *fields[3];
+    size_t n, again;
+};
 
 /* Types by which records are known; a measure is none, even where no two are alike. */
 static bool can_be_key(const struct guess_field *f, bool alone)
@@ -60,35 +60,45 @@ static bool can_be_key(const struct guess_field *f, bool alone)
 }
 
 /* The fields that are never missing, and always of their type. */
-static size_t whole_fields(const struct guess *g, struct guess_field *fields, struct guess_field **out, bool measures)
+static size_t whole_fields(const struct guess *g, struct guess_field *fields, struct guess_field **out)
 {
     size_t n = 0;
     for (size_t i = 0; i < g->n; i++)
-        if (!fields[i].missing && fields[i].fits == fields[i].place->values &&
-            (measures || can_be_key(&fields[i], false)))
+        if (!fields[i].missing && fields[i].fits == fields[i].place->values && can_be_key(&fields[i], false))
             out[n++] = &fields[i];
     return n;
 }
 
-static bool take(const struct guess *g, struct guess_field **of, size_t n)
+static void mark(struct guess_field *const *fields, size_t n)
 {
-    if (!is_unique(g, (const struct guess_field *const *)of, n))
-        return false;
     for (size_t i = 0; i < n; i++)
-        of[i]->is_key = true;
-    return true;
+        fields[i]->is_key = true;
 }
 
-static bool take_together(const struct guess *g, struct guess_field **whole, size_t n)
+/* Marks the n fields if they tell all records apart, else remembers how near they came. */
+static bool take(const struct guess *g, struct nearest *nearest, struct guess_field *const *of, size_t n)
+{
+    size_t without, again;
+    count(g, (const struct guess_field *const *)of, n, &without, &again);
+    if (!without && !again)
+        mark(of, n);
+    else if (!nearest->n || again < nearest->again) {
+        *nearest = (struct nearest){.n = n, .again = again};
+        memcpy(nearest->fields, of, n * sizeof(struct guess_field *));
+    }
+    return !without && !again;
+}
+
+static bool take_together(const struct guess *g, struct nearest *nearest, struct guess_field **whole, size_t n)
 {
     for (size_t i = 0; i < n && i < MOST_OF_TWO; i++)
         for (size_t k = i + 1; k < n && k < MOST_OF_TWO; k++)
-            if (take(g, (struct guess_field *[]){whole[i], whole[k]}, 2))
+            if (take(g, nearest, (struct guess_field *[]){whole[i], whole[k]}, 2))
                 return true;
     for (size_t i = 0; i < n && i < MOST_OF_THREE; i++)
         for (size_t k = i + 1; k < n && k < MOST_OF_THREE; k++)
             for (size_t m = k + 1; m < n && m < MOST_OF_THREE; m++)
-                if (take(g, (struct guess_field *[]){whole[i], whole[k], whole[m]}, 3))
+                if (take(g, nearest, (struct guess_field *[]){whole[i], whole[k], whole[m]}, 3))
                     return true;
     return false;
 }
@@ -109,20 +119,17 @@ static bool take_nearly(const struct guess *g, struct guess_field *fields)
 enum guess_key_kind guess_key(const struct guess *g, struct guess_field *fields)
 {
     struct guess_field **whole = arena_array(g->arena, g->n + 1, sizeof(struct guess_field *));
-    size_t n = whole_fields(g, fields, whole, false);
+    struct nearest nearest = {0};
+    size_t n = whole_fields(g, fields, whole);
     for (size_t i = 0; i < n; i++)
-        if (can_be_key(whole[i], true) && whole[i]->distinct == g->records && take(g, &whole[i], 1))
+        if ((n == 1 || (can_be_key(whole[i], true) && whole[i]->distinct == g->records)) &&
+            take(g, &nearest, &whole[i], 1))
             return GUESS_KEY_UNIQUE;
     if (take_nearly(g, fields))
         return GUESS_KEY_NEARLY;
-    if (take_together(g, whole, n))
+    if (take_together(g, &nearest, whole, n))
         return GUESS_KEY_UNIQUE;
-    n = whole_fields(g, fields, whole, true);
-    for (size_t i = 0; i < n; i++)
-        whole[i]->is_key = whole[i]->type != TYPE_OBJECT && whole[i]->type != TYPE_ARRAY;
-    for (size_t i = 0; i < n; i++)
-        if (whole[i]->is_key)
-            return GUESS_KEY_ALL;
+    mark(nearest.fields, nearest.n);
     return GUESS_KEY_NONE;
 }
 

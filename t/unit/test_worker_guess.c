@@ -154,7 +154,12 @@ static void test_keys(struct arena *a)
         {"{\"a\": 1, \"b\": 1, \"c\": 1}\n{\"a\": 1, \"b\": 1, \"c\": 2}\n{\"a\": 1, \"b\": 2, \"c\": 1}\n{\"a\": 2, "
          "\"b\": 1, \"c\": 1}\n",
          "a b c", GUESS_KEY_UNIQUE},
-        {"{\"a\": 1, \"x\": [1]}\n{\"a\": 1, \"x\": [2]}\n", "a", GUESS_KEY_ALL},
+        /* none: the nearest is marked */
+        {"{\"a\": 1, \"x\": [1]}\n{\"a\": 1, \"x\": [2]}\n", "a", GUESS_KEY_NONE},
+        {"{\"a\": 0, \"b\": 0, \"c\": 0, \"d\": 0}\n{\"a\": 0, \"b\": 0, \"c\": 0, \"d\": 1}\n"
+         "{\"a\": 0, \"b\": 0, \"c\": 1, \"d\": 0}\n{\"a\": 0, \"b\": 1, \"c\": 0, \"d\": 0}\n"
+         "{\"a\": 1, \"b\": 0, \"c\": 0, \"d\": 0}\n",
+         "a b c", GUESS_KEY_NONE},
         {"{\"a\": 1}\n{\"b\": 1}\n", "", GUESS_KEY_NONE},
     };
     enum guess_key_kind kind;
