@@ -1,6 +1,7 @@
 # oriel new: from a client's file to a served contract, with nothing written by hand.
 use strict;
 use warnings;
+use feature 'state';
 use utf8;
 use Encode ();
 use IO::Compress::Gzip 'gzip';
@@ -61,6 +62,30 @@ is($code, 0, 'of a gzip') or diag $err;
 like($out, qr/gzip; JSON, an array of 2 documents; UTF-8/, 'what is in it');
 like(read_file("$domain/sources/ship.json"), qr/"pattern": "\*\.json\.gz"/, 'and what its files are called');
 is_deeply([map { s{.*/}{}r } sort glob "$domain/sql/changes/*"], [qw(0001-start 0002-acme-order 0003-lot 0004-stop 0005-port 0006-ship)], 'changes are numbered on');
+
+# Quotes far behind the lines by which the format is guessed: letters, or quotes of which one is broken.
+my $texts = join '', map { "$_\tt$_\n" } 1 .. 2500;
+for (
+    ['a quote that is a letter'     => 1, 2502, "no\tsay\n$texts" . qq(2501\tsays "a" word\n2502\tend\n)],
+    ['two that join lines'          => 1, 2502, "no\tsay\n$texts" . qq(2501\t"9 inch\n2502\t9"\n)],
+    ['the same without a header'    => 1, 2502, $texts . qq(2501\t"9 inch\n2502\t9"\n)],
+    ['a line end in quotes'         => 0, 2502, "no\tsay\n$texts" . qq(2501\t"one\ntwo"\n2502\tend\n)],
+    ['the same without a header'    => 0, 2502, $texts . qq(2501\t"one\ntwo"\n2502\tend\n)],
+    ['one column'                   => 0, 2502, "say\n" . $texts =~ s/.*\t//gr . qq("one\ntwo"\nend\n)],
+    ['one broken among many quoted' => 0, 2501, qq("no"\t"say"\n) . $texts =~ s/(\d+)\t(.*)/"$1"\t"$2"/gr . qq("2501"\t"says "a" word"\n"2502"\t"end"\n)],
+) {
+    my ($what, $letters, $rows, $bytes) = @$_;
+    state $n = 0;
+    my $name = 'quote' . ++$n;
+    ($code, $out, $err) = $s->oriel('new', $name, write_file("$s->{folder}/in/$name.tsv", $bytes));
+    is($code, 0, $what) or diag $err;
+    my $source = read_file("$domain/sources/$name.json");
+    my $found = $source =~ /"quoteChar": null/;
+    ok($letters ? $found : !$found, $letters ? 'quotes are letters' : 'quotes are quotes') or diag $source;
+    is(scalar($out =~ /quotes are letters like others \(else they break 1 records/), $letters ? 1 : '', 'which is told with what it is known by');
+    like($out, qr/would be loaded of the sample: 2502 records: $rows rows, @{[2502 - $rows]} rejected/, 'and what will be loaded');
+    system 'rm', '-r', "$domain/sources/$name.json", "$domain/entities/$name.json", "$domain/entities/$name.test.json", glob "$domain/sql/changes/*-$name";
+}
 
 # Overwrites nothing, and leaves nothing half done.
 my $after = files_now();

@@ -91,13 +91,23 @@ struct apart {
     size_t same;     /* lines that have so many */
     size_t wrong;    /* lines whose quotes make no sense by themselves */
     size_t comments; /* lines that begin with "#" and have another number */
+    size_t quoted;   /* lines with a whole cell in quotes, where these count as letters */
 };
 
-static size_t count_cells(const struct format *f, struct bytes line, struct arena *a)
+bool guess_has_quoted(const struct value *cells, size_t n, char quote)
+{
+    for (size_t i = 0; i < n; i++)
+        if (cells[i].len > 1 && cells[i].text[0] == quote && cells[i].text[cells[i].len - 1] == quote)
+            return true;
+    return false;
+}
+
+static size_t count_cells(const struct format *f, struct bytes line, struct arena *a, size_t *quoted)
 {
     struct cells cells;
     const char *problem = csv_split(f, line.s, line.n, a, &cells);
     size_t n = problem ? 0 : cells.n;
+    *quoted += !problem && !f->quote_char && guess_has_quoted(cells.list, n, '"');
     return n < MOST_CELLS ? n : MOST_CELLS - 1;
 }
 
@@ -108,7 +118,7 @@ static struct apart take_apart(const struct format *f, const struct lines *l)
     struct arena a;
     arena_init(&a);
     for (size_t i = 0; i < l->n; i++) {
-        size_t n = count_cells(f, l->list[i], &a);
+        size_t n = count_cells(f, l->list[i], &a, &result.quoted);
         by_count[n]++;
         comments[n] += l->list[i].s[0] == '#';
         arena_reset(&a);
@@ -150,8 +160,8 @@ static struct apart guess_dialect(struct format *f, const struct lines *l)
         }
         one.quote_char = 0;
         struct apart plain = take_apart(&one, l);
-        /* a line end in quotes is a wrong line, too; so all must be well without them */
-        if (quoted.wrong && plain.same + plain.comments == l->n && is_better(&plain, &best_apart)) {
+        /* a line end in quotes is a wrong line, too; so all must be well without them, and few cells be quoted whole */
+        if (quoted.wrong > plain.quoted && plain.same + plain.comments == l->n && is_better(&plain, &best_apart)) {
             best = one;
             best_apart = plain;
         }

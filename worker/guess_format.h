@@ -20,6 +20,9 @@ struct guess_json {
     size_t records;      /* the objects in there */
 };
 
+/* One of these cells, read as if quotes were letters, begins and ends with one: there quotes are what they seem. */
+bool guess_has_quoted(const struct value *cells, size_t n, char quote);
+
 /* Looks through a whole document. What is found lives in a. */
 void guess_json(struct guess_json *out, struct arena *a, const char *encoding, const char *bytes, size_t n);
 

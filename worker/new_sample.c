@@ -138,22 +138,79 @@ static int read_all(struct new_sample *s, const char *what, take_record *take, v
     return result;
 }
 
+static bool is_malformed(const struct record *record)
+{
+    return record->problem && record->problem->code == REASON_MALFORMED;
+}
+
 static void guess_record(void *context, const struct record *record, struct arena *scratch)
 {
     struct new_sample *s = context;
+    const struct header *columns = record->document.header;
+    bool several = columns && columns->n > 1 && memchr(record->bytes, '\n', record->len);
+    s->broken += is_malformed(record) || several;
     if (!record->problem)
         guess_add(&s->guess, &record->document, scratch);
 }
 
-int new_sample_read(struct new_sample *s)
+static int read_guess(struct new_sample *s)
 {
     for (size_t depth = DEEPEST;; depth = 0) {
+        s->broken = 0;
         guess_init(&s->guess, s->arena, depth);
         if (read_all(s, "reading", guess_record, s) < 0)
             return -1;
         if (!s->guess.full || !depth || s->format.kind == FORMAT_CSV)
-            break; /* else keys that are data: objects are then taken whole */
+            return 0; /* else keys that are data: objects are then taken whole */
     }
+}
+
+/* What is found when quotes count as letters. */
+struct plain {
+    size_t columns, malformed, quoted;
+    char quote;
+};
+
+static void look_at_plain(void *context, const struct record *record, struct arena *scratch)
+{
+    struct plain *p = context;
+    const struct document *d = &record->document;
+    (void)scratch;
+    if (!d->header) {
+        p->malformed += is_malformed(record);
+        return;
+    }
+    p->columns = p->columns ? p->columns : d->header->n;
+    p->malformed += d->header->n != p->columns; /* without a header no reader minds */
+    p->quoted += guess_has_quoted(d->cells, d->header->n, p->quote);
+}
+
+/* The format was guessed by the first lines; here is the whole sample. Quotes are letters where records are broken by
+ * them, all are well without, and not as many have whole cells in quotes. */
+static int compare_without_quotes(struct new_sample *s)
+{
+    struct plain plain = {.quote = s->format.quote_char};
+    size_t broken = s->broken;
+    s->format.quote_char = 0;
+    if (read_all(s, "comparing", look_at_plain, &plain) < 0)
+        return -1;
+    if (plain.malformed || plain.quoted >= broken) {
+        s->format.quote_char = plain.quote;
+        return 0;
+    }
+    for (size_t i = 0; i < s->n_files; i++)
+        s->evidence[i] =
+            arena_printf(s->arena, "%s; quotes are letters like others (else they break %zu records, and so none)",
+                         s->evidence[i], broken);
+    return read_guess(s);
+}
+
+int new_sample_read(struct new_sample *s)
+{
+    if (read_guess(s) < 0)
+        return -1;
+    if (s->broken && s->format.kind == FORMAT_CSV && s->format.quote_char && compare_without_quotes(s) < 0)
+        return -1;
     guess_prune(&s->guess);
     if (s->guess.full)
         log_error("%s: more than %d columns, which is more than a contract can promise; name those that are wanted in "

@@ -15,12 +15,14 @@ struct new_sample {
     long long most; /* records that are looked at */
     struct format format;
     const char **evidence; /* of each file's format */
+    size_t broken;         /* records that cannot be read, or have lines in them, because of quotes */
     struct guess guess;
 };
 
 /* Guesses the format of every file, which must be one and the same. -1 after messages. */
 int new_sample_format(struct new_sample *s) must_check;
-/* Reads the records into the guess. -1 after messages. */
+/* Reads the records into the guess; the quotes of a CSV as letters where they break records and nothing speaks for
+ * them. -1 after messages. */
 int new_sample_read(struct new_sample *s) must_check;
 /*
  * Cleans the records with the entity that came out of the guess, prints what became of them, and keeps one that went

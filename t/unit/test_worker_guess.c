@@ -247,6 +247,10 @@ static void test_formats(struct arena *a)
          "{\"format\":\"tsv\",\"encoding\":\"UTF-8\",\"dialect\":{\"delimiter\":\"\\t\",\"quoteChar\":null,"
          "\"commentChar\":null,\"header\":true}}",
          NULL},
+        {"\"a\",\"b\"\n\"x \"y\" z\",\"v\"\n\"1\",\"2\"\n",
+         "{\"format\":\"csv\",\"encoding\":\"UTF-8\",\"dialect\":{\"delimiter\":\",\",\"quoteChar\":\"\\\"\","
+         "\"commentChar\":null,\"header\":true}}",
+         NULL},
         {"# made today\na,b\n1,2\n# a word\n3,4\n",
          "{\"format\":\"csv\",\"encoding\":\"UTF-8\",\"dialect\":{\"delimiter\":\",\",\"quoteChar\":\"\\\"\","
          "\"commentChar\":\"#\",\"header\":true}}",
