@@ -89,7 +89,7 @@ static json_put *form_of(Oid type)
 void json_forms_find(struct json_forms *forms, const PGresult *r, const struct json_columns *columns)
 {
     for (size_t i = 0; i < columns->n && i < MOST_COLUMNS; i++)
-        forms->of[i] = form_of(PQftype(r, columns->first + (int)i));
+        forms->of[i] = columns->keys[i].is_json_text ? put_verbatim : form_of(PQftype(r, columns->first + (int)i));
 }
 
 void json_row_put(struct buf *b, const PGresult *r, int row, const struct json_columns *columns,

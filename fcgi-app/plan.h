@@ -74,7 +74,8 @@ enum media { MEDIA_JSON, MEDIA_OBJECT, MEDIA_CSV, MEDIA_OPENAPI };
 struct plan_column {
     const char *key; /* prepared for writing: ",\"name\":", escaped, with its colon and the comma before it */
     size_t key_len;
-    const char *name; /* as it is */
+    const char *name;  /* as it is */
+    bool is_json_text; /* the value comes as the text of its JSON */
 };
 
 /* How a page that is full leads to the next one (keyset.h). */

@@ -81,7 +81,10 @@ static void name_columns(struct plan *p, struct arena *a, const struct outputs *
     p->n_columns = outputs->n;
     for (size_t i = 0; i < outputs->n; i++) {
         const char *key = sql_json_key(a, outputs->list[i].key);
-        p->columns[i] = (struct plan_column){.key = key, .key_len = strlen(key), .name = outputs->list[i].key};
+        p->columns[i] = (struct plan_column){.key = key,
+                                             .key_len = strlen(key),
+                                             .name = outputs->list[i].key,
+                                             .is_json_text = outputs->list[i].is_json_text};
     }
 }
 
@@ -135,7 +138,7 @@ static void put_statement(struct sql *s, struct plan *p, const struct ast *ast, 
         buf_puts(&s->text, "SELECT ");
     for (size_t i = 0; i < outputs->n; i++) {
         buf_puts(&s->text, i || p->counted ? ", " : "");
-        sql_output(s, &outputs->list[i]);
+        outputs->list[i].is_json_text = sql_output(s, &outputs->list[i]);
         if (p->counted)
             buf_printf(&s->text, " AS c%zu", i + 1);
     }

@@ -63,6 +63,7 @@ struct output {
     struct ast_embed *embed;    /* NULL, or: the value is this embed, … */
     const struct output *inner; /* … or, where it is spread, this output of it */
     const char *native, *json;  /* the text of either, where rows are grouped by it */
+    bool is_json_text;          /* as sql_output() said */
 };
 struct outputs {
     struct output *list;
@@ -77,8 +78,10 @@ void sql_output_json(struct sql *s, const struct output *o);
 bool sql_output_is_aggregate(const struct output *o);
 /* It is native, of a type that has an equality: json and xml have none. */
 bool sql_output_is_comparable(const struct output *o);
-/* A column of the result. */
-void sql_output(struct sql *s, const struct output *o);
+/* A column of the result. What cannot be written as it comes is asked for as JSON; true: as the text of it, not as
+ * json, since Postgres would read what it has just written once more. A JSON null inside of JSON is taken for a null
+ * like the others when nulls are stripped. */
+bool sql_output(struct sql *s, const struct output *o);
 /* It is this column, and is written as it is: as Postgres' text of it. */
 bool sql_output_is_column(const struct sql *s, const struct output *o, const struct contract_column *column);
 /* ",\"name\":", escaped, with its colon and the comma before it. */

@@ -275,18 +275,17 @@ bool sql_output_is_column(const struct sql *s, const struct output *o, const str
            is_plain(s, o);
 }
 
-/* What cannot be written as it comes is asked for as JSON. A JSON null inside of JSON is taken for a null like the
- * others when nulls are stripped. */
-void sql_output(struct sql *s, const struct output *o)
+bool sql_output(struct sql *s, const struct output *o)
 {
-    if (is_plain(s, o)) {
+    bool plain = is_plain(s, o), as_json = is_native(o) && !s->strip_nulls;
+    if (plain) {
         sql_output_native(s, o);
-    } else if (is_native(o) && !s->strip_nulls) {
+    } else if (as_json) {
         buf_puts(&s->text, "pg_catalog.to_json(");
         sql_output_native(s, o);
         buf_putc(&s->text, ')');
     } else {
         sql_output_json(s, o);
-        buf_puts(&s->text, "::json");
     }
+    return !plain && !as_json;
 }

@@ -8,7 +8,7 @@
 enum { INT4 = 23 };
 
 static struct answer a;
-static struct plan_column id_key = {",\"id\":", 6, "id"};
+static struct plan_column id_key = {.key = ",\"id\":", .key_len = 6, .name = "id"};
 
 static struct plan rows_plan(void)
 {
