@@ -121,7 +121,10 @@ static int count_in(struct merge_counts *counts, struct session *s, const char *
     return 0;
 }
 
-/* An entity that refers to itself is merged in rounds, each taking what refers only to what is there by then. */
+/*
+ * An entity that refers to itself is merged in rounds, each taking what refers only to what is there by then. Of rows
+ * of one key that could not be stored in the round before, several may be now.
+ */
 static int merge_in_rounds(const struct merge_sql *sql, struct session *s, struct merge_counts *counts)
 {
     for (long long left = -1; sql->merge_some;) {
@@ -130,9 +133,12 @@ static int merge_in_rounds(const struct merge_sql *sql, struct session *s, struc
             return -1;
         if (!counts->n[COUNT_LEFT])
             return 0;
-        if (counts->n[COUNT_LEFT] == left)
-            break; /* what is left refers in circles: as if the other were not there */
+        bool in_circles = counts->n[COUNT_LEFT] == left; /* then as if the other were not there */
         left = counts->n[COUNT_LEFT];
+        if (counts->n[COUNT_CONTESTED] && count_in(counts, s, in_circles ? sql->duplicates : sql->duplicates_some) < 0)
+            return -1;
+        if (in_circles)
+            break;
     }
     counts->n[COUNT_LEFT] = 0;
     return count_in(counts, s, sql->merge);
@@ -199,7 +205,8 @@ static int stage_and_merge(struct merge_entity *e, struct session *s, bool compl
             return -1;
     }
     e->staged = true;
-    if (session_copy(s, "staging rows", e->sql.copy, text, len) < 0 || count_in(&counts, s, e->sql.duplicates) < 0 ||
+    const char *duplicates = e->sql.merge_some ? e->sql.duplicates_some : e->sql.duplicates;
+    if (session_copy(s, "staging rows", e->sql.copy, text, len) < 0 || count_in(&counts, s, duplicates) < 0 ||
         note_and_merge(e, s, complete, &counts) < 0)
         return -1;
     if (counts.n[COUNT_WRITTEN] != counts.n[COUNT_INSERTED] + counts.n[COUNT_UPDATED]) {
@@ -335,6 +342,7 @@ int merge_rows(struct merge *m, struct session *s, size_t i, const struct rows *
     }
     e->fresh = counts->n[COUNT_INSERTED] == (long long)rows->n;
     if (m->watch)
-        watch_merged(m->watch, i, rows, !counts->n[COUNT_REJECTED] && !counts->n[COUNT_PARKED]);
+        watch_merged(m->watch, i, rows,
+                     !counts->n[COUNT_REJECTED] && !counts->n[COUNT_PARKED] && !counts->n[COUNT_CONTESTED]);
     return 0;
 }

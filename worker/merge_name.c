@@ -11,7 +11,7 @@ static void expand(const struct merge_plan *p, const struct merge_column *c, str
 
 /* ---- lists over columns ---- */
 
-enum wanted { ALL, FIELDS, KEY, NEAR, DATA, ORDER, REFERENCE, SELF_REFERENCE, MISSING_REJECT, MISSING_PARK };
+enum wanted { ALL, FIELDS, KEY, NEAR, DATA, ORDER, REFERENCE, SELF_REFERENCE, MISSING_REJECT, MISSING_PARK, MISSING };
 
 /* For each wanted column the item, with what stands around and between them; or, where none is wanted, `none`. */
 static const struct list {
@@ -35,6 +35,10 @@ static const struct list {
     {"reject", MISSING_REJECT, " WHEN ", "(s.${stage_name} IS NOT NULL AND ${staged} IS NULL)", " OR ", " THEN 'r'",
      ""},
     {"park", MISSING_PARK, " WHEN ", "(s.${stage_name} IS NOT NULL AND ${staged} IS NULL)", " OR ", " THEN 'p'", ""},
+    /* the same for a few rows, by subqueries: not to be stored now */
+    {"stays_out", MISSING, "", "(s.${stage_name} IS NOT NULL AND ${found} IS NULL)", " OR ", "", "false"},
+    {"or_later", SELF_REFERENCE, " OR ", "(s.${stage_name} IS NOT NULL AND ${found} IS NULL AND ${is_staged})", " OR ",
+     "", ""},
     {"t_is_staged", KEY, "", "t.${name} = ${staged}", " AND ", "", ""},
     {"t_keys", KEY, "", "t.${name}", ", ", "", ""},
     {"j_keys", KEY, "", "j.c${number}", ", ", "", ""},
@@ -94,6 +98,8 @@ static bool is_wanted(const struct merge_plan *p, const struct merge_column *c, 
         return c->target && c->field->on_missing == ACTION_REJECT;
     case MISSING_PARK:
         return c->target && c->field->on_missing == ACTION_PARK;
+    case MISSING:
+        return is_wanted(p, c, MISSING_REJECT) || is_wanted(p, c, MISSING_PARK);
     }
     return false;
 }

@@ -40,38 +40,45 @@ static const char mark_template[] =
     "WHERE b.id = t.raw_batch AND t.gone_at IS NULL AND b.source = $2 AND b.delivery <= $1::bigint AND " MISSING;
 
 /*
- * Of several staged rows with one natural key the newest stays: the greatest orderBy, then the latest arrival. A loser
- * that says the same is no work, one that says something else is rejected.
+ * Of several staged rows with one natural key the newest that can be stored now wins: the greatest orderBy, then the
+ * latest arrival. Losers are all that are older. One that says the same is no work, one that says something else is
+ * rejected. Newer ones that cannot be stored, since a reference leads nowhere, stay staged and become what they would
+ * have become in a batch of their own, so that it does not matter how batches were cut (t/33-cuts.t).
  */
 static const char duplicates_template[] =
     "SET LOCAL enable_hashjoin = on;\n"
     "WITH twice AS MATERIALIZED (\n"
     "    SELECT ${keys} FROM pg_temp.${stage} GROUP BY ${keys} HAVING pg_catalog.count(*) > 1),\n"
     "ranked AS MATERIALIZED (\n"
-    "    SELECT s.ctid AS place, s.raw_batch, s.raw_line, pg_catalog.concat_ws(', ', ${s_keys}) AS key,\n"
-    "           pg_catalog.row_number() OVER newest AS rank,\n"
-    "           pg_catalog.first_value(s.raw_batch) OVER newest AS winner_batch,\n"
-    "           pg_catalog.first_value(s.raw_line) OVER newest AS winner_line,\n"
-    "           ROW (${s_all}) IS DISTINCT FROM pg_catalog.first_value(ROW (${s_all})) OVER newest AS differs\n"
-    "    FROM pg_temp.${stage} s JOIN twice USING (${keys})\n"
-    "    WINDOW newest AS (PARTITION BY ${s_keys} ORDER BY ${s_order}s.raw_batch DESC, s.raw_line DESC)),\n"
+    "    SELECT s.ctid AS place, s.raw_batch, s.raw_line, pg_catalog.concat_ws(', ', ${s_keys}) AS key, w.waits,\n"
+    "           pg_catalog.count(*) FILTER (WHERE NOT w.waits) OVER (\n"
+    "               newest ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) > 0 AS loses,\n"
+    "           pg_catalog.first_value(s.raw_batch) OVER winner AS winner_batch,\n"
+    "           pg_catalog.first_value(s.raw_line) OVER winner AS winner_line,\n"
+    "           ROW (${s_all}) IS DISTINCT FROM pg_catalog.first_value(ROW (${s_all})) OVER winner AS differs\n"
+    "    FROM pg_temp.${stage} s JOIN twice USING (${keys}) CROSS JOIN LATERAL (SELECT ${stays_out}${or_later} AS "
+    "waits) w\n"
+    "    WINDOW newest AS (PARTITION BY ${s_keys} ORDER BY ${s_order}s.raw_batch DESC, s.raw_line DESC),\n"
+    "           winner AS (PARTITION BY ${s_keys} ORDER BY w.waits, ${s_order}s.raw_batch DESC, s.raw_line DESC)),\n"
     "taken_out AS (\n"
-    "    DELETE FROM pg_temp.${stage} s USING ranked r WHERE s.ctid = r.place AND r.rank > 1),\n"
+    "    DELETE FROM pg_temp.${stage} s USING ranked r WHERE s.ctid = r.place AND r.loses),\n"
     "refused AS (\n"
     "    INSERT INTO ${ledger}.reject (" REJECT_COLUMNS ")\n"
     "    SELECT raw_batch, raw_line, ${file}, NULL, 'primaryKey', pg_catalog.left(key, 200),\n"
     "           CASE WHEN raw_batch = winner_batch THEN 'duplicate_in_batch' ELSE 'stale' END, 'reject',\n"
     "           pg_catalog.format('record %s of batch %s has the same key, other values, and is taken instead',\n"
     "                             winner_line, winner_batch)\n"
-    "    FROM ranked WHERE rank > 1 AND differs),\n"
+    "    FROM ranked WHERE loses AND differs),\n"
     "counted AS (\n"
     "    UPDATE ${ledger}.batch_entity e SET unchanged = e.unchanged + d.same, rejected = e.rejected + d.other\n"
     "    FROM (SELECT raw_batch, pg_catalog.count(*) FILTER (WHERE NOT differs) AS same,\n"
     "                 pg_catalog.count(*) FILTER (WHERE differs) AS other\n"
-    "          FROM ranked WHERE rank > 1 GROUP BY raw_batch) d\n"
+    "          FROM ranked WHERE loses GROUP BY raw_batch) d\n"
     "    WHERE e.batch = d.raw_batch AND e.entity = ${file})\n"
-    "SELECT 0, 0, pg_catalog.count(*) FILTER (WHERE NOT differs), pg_catalog.count(*) FILTER (WHERE differs), 0, 0, 0\n"
-    "FROM ranked WHERE rank > 1";
+    "SELECT 0, 0, pg_catalog.count(*) FILTER (WHERE loses AND NOT differs),\n"
+    "       pg_catalog.count(*) FILTER (WHERE loses AND differs), 0, 0, 0,\n"
+    "       pg_catalog.count(*) FILTER (WHERE waits AND NOT loses)\n"
+    "FROM ranked";
 
 /*
  * Looking 10,000 keys up one by one costs more than all that follows when nothing has changed, and in a first load it
@@ -107,7 +114,7 @@ static const char same_template[] =
     "    UPDATE ${ledger}.batch_entity e\n"
     "    SET unchanged = e.unchanged + (SELECT pg_catalog.count(*) FROM same d WHERE d.raw_batch = e.batch)\n"
     "    WHERE e.batch = ANY (ARRAY (SELECT DISTINCT d.raw_batch FROM same d)) AND e.entity = ${file})\n"
-    "SELECT 0, 0, pg_catalog.count(*), 0, 0, 0, 0 FROM same";
+    "SELECT 0, 0, pg_catalog.count(*), 0, 0, 0, 0, 0 FROM same";
 
 /*
  * outcome: i(nsert), c(hange), u(nchanged), s(tale), r(eject: a reference leads nowhere), p(ark), l(ater: the next
@@ -160,21 +167,22 @@ static const char merge_template[] = LOOK_UP
     "       pg_catalog.count(*) FILTER (WHERE outcome = 'u'),\n"
     "       pg_catalog.count(*) FILTER (WHERE outcome IN ('r', 's')),\n"
     "       pg_catalog.count(*) FILTER (WHERE outcome = 'p'), pg_catalog.count(*) FILTER (WHERE outcome = 'l'),\n"
-    "       (SELECT pg_catalog.count(*) FROM inserted) + (SELECT pg_catalog.count(*) FROM updated)\n"
+    "       (SELECT pg_catalog.count(*) FROM inserted) + (SELECT pg_catalog.count(*) FROM updated), 0\n"
     "FROM judged";
 
 /* merge_new where there is nothing to judge either: nothing refers to another table. */
-static const char insert_template[] = LOOK_UP
-    "WITH inserted AS (\n"
-    "    INSERT INTO ${table} (${id}${columns}, raw_batch, raw_line)\n"
-    "    SELECT ${next_id}${j_staged}, j.raw_batch, j.raw_line FROM pg_temp.${stage} j\n"
-    "    ORDER BY j.raw_batch, j.raw_line RETURNING ${returning}),\n"
-    "counted AS (\n"
-    "    UPDATE ${ledger}.batch_entity e SET inserted = e.inserted + d.n\n"
-    "    FROM (SELECT raw_batch, pg_catalog.count(*) AS n FROM pg_temp.${stage} GROUP BY raw_batch) d\n"
-    "    WHERE e.batch = d.raw_batch AND e.entity = ${file})"
-    "${advance_id_by_all}${remember_arrived}\n"
-    "SELECT pg_catalog.count(*), 0, 0, 0, 0, 0, (SELECT pg_catalog.count(*) FROM inserted) FROM pg_temp.${stage}";
+static const char insert_template[] =
+    LOOK_UP "WITH inserted AS (\n"
+            "    INSERT INTO ${table} (${id}${columns}, raw_batch, raw_line)\n"
+            "    SELECT ${next_id}${j_staged}, j.raw_batch, j.raw_line FROM pg_temp.${stage} j\n"
+            "    ORDER BY j.raw_batch, j.raw_line RETURNING ${returning}),\n"
+            "counted AS (\n"
+            "    UPDATE ${ledger}.batch_entity e SET inserted = e.inserted + d.n\n"
+            "    FROM (SELECT raw_batch, pg_catalog.count(*) AS n FROM pg_temp.${stage} GROUP BY raw_batch) d\n"
+            "    WHERE e.batch = d.raw_batch AND e.entity = ${file})"
+            "${advance_id_by_all}${remember_arrived}\n"
+            "SELECT pg_catalog.count(*), 0, 0, 0, 0, 0, (SELECT pg_catalog.count(*) FROM inserted), 0\n"
+            "FROM pg_temp.${stage}";
 
 /* See merge_fresh.h. */
 static const char fresh_count_template[] = "WITH counted AS (\n"
@@ -233,6 +241,7 @@ const char *merge_sql_build(struct merge_sql *out, struct arena *a, const struct
     out->confirm = p.any_parks ? statement(&p, confirm_template) : NULL;
     if (p.refers_to_itself) {
         p.some = true;
+        out->duplicates_some = statement(&p, duplicates_template);
         out->merge_some = statement(&p, merge_template);
     }
     bool has_gone_at = p.has_gone_at;
@@ -240,7 +249,7 @@ const char *merge_sql_build(struct merge_sql *out, struct arena *a, const struct
     out->missing = has_gone_at ? statement(&p, missing_template) : NULL;
     out->mark = has_gone_at ? statement(&p, mark_template) : NULL;
     bool complete = out->create && out->copy && out->clear && out->duplicates && out->merge &&
-                    (out->merge_some || !p.some) && (out->confirm || !p.any_parks) &&
+                    ((out->duplicates_some && out->merge_some) || !p.some) && (out->confirm || !p.any_parks) &&
                     (!p.near || (out->near && out->same && (out->merge_new || p.refers_to_itself)));
     return complete ? NULL : arena_printf(a, "its statements would be larger than %d KiB", LONGEST_SQL >> 10);
 }

@@ -13,10 +13,11 @@
 #include "worker/relation.h"
 
 struct merge_sql {
-    const char *create;     /* makes the staging table */
-    const char *copy;       /* fills it: columns as rows_add() writes them */
-    const char *clear;      /* empties it within a transaction */
-    const char *duplicates; /* takes the losers among rows of the same natural key out of it */
+    const char *create;          /* makes the staging table */
+    const char *copy;            /* fills it: columns as rows_add() writes them */
+    const char *clear;           /* empties it within a transaction */
+    const char *duplicates;      /* takes the losers among rows of the same natural key out of it */
+    const char *duplicates_some; /* as duplicates, before merge_some */
     /* The next three are NULL where no index of the table begins with the natural key. */
     const char *near;      /* two numbers: rows of the table among the keys staged, counted up to just beyond twice as
                               many as are staged, and rows staged */
@@ -46,8 +47,9 @@ enum merge_count {
     COUNT_UNCHANGED,
     COUNT_REJECTED,
     COUNT_PARKED,
-    COUNT_LEFT,    /* staged still, for the next round */
-    COUNT_WRITTEN, /* rows that INSERT and UPDATE wrote; must be COUNT_INSERTED + COUNT_UPDATED */
+    COUNT_LEFT,      /* staged still, for the next round */
+    COUNT_WRITTEN,   /* rows that INSERT and UPDATE wrote; must be COUNT_INSERTED + COUNT_UPDATED */
+    COUNT_CONTESTED, /* rows that duplicates left staged beside others of their keys */
     N_MERGE_COUNTS
 };
 

@@ -98,7 +98,8 @@ static void test_vendor(struct arena *a)
     ok(has(sql.merge, "INSERT INTO pg_temp.arrived"), "what arrived is remembered, since others may wait for it");
     ok(!has(sql.merge, "INSERT INTO raw.parked"), "nothing parks: it refers to nothing");
     ok(!sql.confirm, "so nothing old can come up late");
-    ok(!sql.merge_some, "no rounds: it does not refer to itself");
+    ok(!sql.merge_some && !sql.duplicates_some, "no rounds: it does not refer to itself");
+    ok(has(sql.duplicates, "(SELECT false AS waits)"), "among duplicates none waits for anything");
     ok(has(sql.near, "t.client = ANY (ARRAY (SELECT DISTINCT s.raw_client") && has(sql.near, "t.\"code\" BETWEEN"),
        "rows among the staged keys are found by client and key, as an index has them");
     ok(has(sql.same, "t.\"name\" IS NOT DISTINCT FROM s.\"name\"") && has(sql.same, "AND t.gone_at IS NULL"),
@@ -131,6 +132,8 @@ static void test_product(struct arena *a)
     ok(!has(sql.merge, "next_id"), "no ids are given");
     ok(has(sql.merge, "s.\"rev\" < t.\"rev\""), "orderBy decides what is stale");
     ok(has(sql.duplicates, "ORDER BY s.\"rev\" DESC NULLS LAST, s.raw_batch DESC"), "and which duplicate stays");
+    ok(has(sql.duplicates, "(s.\"vendor_id\" IS NOT NULL AND (SELECT r0.\"id\" FROM \"dp\".\"vendor\" r0"),
+       "of those that can be stored now");
     ok(!sql.near, "an index that begins with a reference is of no use for finding what is near");
     product_orders[0] = "num,vendor_id";
     product_columns[2].collation = "\"pg_catalog\".\"C\"";
@@ -157,6 +160,8 @@ static void test_tree(struct arena *a)
     ok(has(sql.merge_some, "THEN 'l'") && has(sql.merge_some, "DELETE FROM pg_temp.stage_2"), "is merged in rounds");
     ok(has(sql.same, "CASE WHEN s.\"parent\" IS NULL THEN t.\"parent\" IS NULL ELSE t.\"parent\" = (SELECT"),
        "a reference that leads nowhere is never the same");
+    ok(has(sql.duplicates_some, " IN (SELECT \"code\" FROM pg_temp.stage_2)") && !has(sql.duplicates, " IN (SELECT"),
+       "and so are duplicates taken out: one that waits for another staged row is left for a later round");
     ok(!sql.merge_new, "what is new may refer to what is new");
     ok(!has(sql.merge, "THEN 'l'") && !has(sql.merge, "DELETE FROM"), "of which the last takes all");
     ok(has(sql.merge, "SELECT j.raw_batch, j.raw_line, E'tree', E'parent', '', E'tree', j.k1::text"),
@@ -185,8 +190,9 @@ static void test_templates(struct arena *a)
     for (size_t i = 0; i < set.n; i++) {
         struct merge_sql sql;
         ok(!merge_sql_build(&sql, a, &set, i, relations), "%s", set.list[i].file);
-        const char *const all[] = {sql.create,     sql.copy,  sql.clear,     sql.duplicates,  sql.near,      sql.same,
-                                   sql.merge_some, sql.merge, sql.merge_new, sql.fresh_count, sql.fresh_copy};
+        const char *const all[] = {sql.create,    sql.copy,        sql.clear,      sql.duplicates,
+                                   sql.near,      sql.same,        sql.merge_some, sql.merge,
+                                   sql.merge_new, sql.fresh_count, sql.fresh_copy, sql.duplicates_some};
         bool filled = true;
         for (size_t s = 0; s < ARRAY_SIZE(all); s++)
             filled &= !all[s] || !strstr(all[s], "${");
