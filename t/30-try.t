@@ -43,6 +43,14 @@ is($lines[0]{row}{name}, "Caf\x{e9} & Co", 'the row');
 is($lines[1]{reasons}[0]{reason}, 'missing', 'the reject');
 is_deeply([@{$lines[2]{summary}}{qw(records rows rejected)}], [4, 2, 2], 'the summary counts all');
 
+# The batches are those of the source: records that share a key collide in one, and follow each other in two.
+write_file("$folder/twice.txt", "Id|Name|Staff\n1|a|1\n1|b|1\n2|c|1\n2|c|1\n");
+($code, $out) = try('--json', 'vendor', "$folder/twice.txt");
+is_deeply([@{JSON::PP->new->utf8->decode((split /\n/, $out)[-1])->{summary}}{qw(records rows updated unchanged rejected)}], [4, 2, 0, 1, 1], 'records that share a key');
+write_file("$folder/sources/acme.json", read_file("$folder/sources/acme.json") =~ s/"kind"/"batchRecords": 1, "kind"/r);
+($code, $out) = try('--json', 'vendor', "$folder/twice.txt");
+is_deeply([@{JSON::PP->new->utf8->decode((split /\n/, $out)[-1])->{summary}}{qw(records rows updated unchanged rejected)}], [4, 2, 1, 1, 0], 'in batches of the size that the source has');
+
 ($code, $out) = try("$folder/entities/vendor.json", '--source', 'acme', "$folder/in.txt");
 is($code, 0, 'an entity file by its path, a source by its name');
 write_file("$folder/sources/beta.json", '{"kind": "file", "client": "beta", "entities": ["vendor"], "folder": "b", "pattern": "*", "format": "tsv"}');

@@ -57,11 +57,20 @@ like($out, qr/, no header; .*^Key: column_1, column_2: never missing/ms, 'a key 
 ($code, $out, $err) = $s->oriel('new', 'port', $file{'ports.json'});
 is($code, 0, 'of a JSON document') or diag $err;
 like($out, qr{JSON, an array of 2 documents at "/data/ports"; UTF-8}, 'where its records are');
+# Records that share a key: what a load would make of them, and below, what it made.
+my $twice = "no,say\n" . (join '', map { "$_,t$_\n" } 1 .. 150) . "7,another\n8,t8\n9,another\n";
+$file{'twice.csv'} = write_file("$s->{folder}/in/twice.csv", $twice);
+($code, $out, $err) = $s->oriel('new', '--key', 'no', 'twice', $file{'twice.csv'});
+is($code, 0, 'records with one key') or diag $err;
+my $foreseen = qr/153 records: 150 rows, 1 that say the same again, 2 rejected\n +2  reject   record: duplicate_in_batch, primaryKey, such as "7"\n/;
+like($out, qr/would be loaded of the sample: $foreseen/, 'are told as a load takes them');
+($code, $out) = $s->oriel('try', '--limit', 0, 'twice', $file{'twice.csv'});
+like($out, qr/^$foreseen/, 'and by oriel try, too');
 ($code, $out, $err) = $s->oriel('new', 'ship', $file{'ships.json.gz'});
 is($code, 0, 'of a gzip') or diag $err;
 like($out, qr/gzip; JSON, an array of 2 documents; UTF-8/, 'what is in it');
 like(read_file("$domain/sources/ship.json"), qr/"pattern": "\*\.json\.gz"/, 'and what its files are called');
-is_deeply([map { s{.*/}{}r } sort glob "$domain/sql/changes/*"], [qw(0001-start 0002-acme-order 0003-lot 0004-stop 0005-port 0006-ship)], 'changes are numbered on');
+is_deeply([map { s{.*/}{}r } sort glob "$domain/sql/changes/*"], [qw(0001-start 0002-acme-order 0003-lot 0004-stop 0005-port 0006-twice 0007-ship)], 'changes are numbered on');
 
 # Quotes far behind the lines by which the format is guessed: letters, or quotes of which one is broken.
 my $texts = join '', map { "$_\tt$_\n" } 1 .. 2500;
@@ -86,6 +95,11 @@ for (
     like($out, qr/would be loaded of the sample: 2502 records: $rows rows, @{[2502 - $rows]} rejected/, 'and what will be loaded');
     system 'rm', '-r', "$domain/sources/$name.json", "$domain/entities/$name.json", "$domain/entities/$name.test.json", glob "$domain/sql/changes/*-$name";
 }
+
+# Another file is another delivery.
+($code, $out, $err) = $s->oriel('new', '--key', 'no', 'thrice', $file{'twice.csv'}, write_file("$s->{folder}/in/more.csv", "no,say\n7,another\n10,another\n11,t11\n151,t151\n"));
+like($out, qr/157 records: 151 rows, 1 updates of these, 3 that say the same again, 2 rejected\n/, 'records that share a key with those of a file before') or diag $err;
+system 'rm', '-r', "$domain/sources/thrice.json", "$domain/entities/thrice.json", "$domain/entities/thrice.test.json", glob "$domain/sql/changes/*-thrice";
 
 # Overwrites nothing, and leaves nothing half done.
 my $after = files_now();
@@ -127,11 +141,13 @@ is($code, 0, 'contract lock') or diag $out, $err;
 is($code, 0, 'check') or diag $out, $err;
 like($out, qr/^ok +entity $_: 2 tests$/m, "tests of $_ came with it") for qw(acme-order lot stop port ship);
 $s->start($_) for qw(worker responders nginx);
-for (['acme-order', 'orders.ndjson'], ['lot', 'lots.csv'], ['stop', 'stops.csv'], ['port', 'ports.json'], ['ship', 'ships.json.gz']) {
+for (['acme-order', 'orders.ndjson'], ['lot', 'lots.csv'], ['stop', 'stops.csv'], ['port', 'ports.json'], ['twice', 'twice.csv'], ['ship', 'ships.json.gz']) {
     $s->drop_file($_->[0], $_->[1], read_file($file{$_->[1]}));
 }
-$s->wait_for_deliveries(5);
-is($s->sql("SELECT count(*) FROM raw.reject"), 0, 'nothing is rejected');
+$s->wait_for_deliveries(6);
+is($s->sql("SELECT count(*) FROM raw.reject WHERE entity <> 'twice'"), 0, 'nothing else is rejected than was foreseen');
+is($s->sql("SELECT inserted, updated, unchanged, rejected FROM raw.batch_entity WHERE entity = 'twice'"), '150|0|1|2', 'and of that as many');
+is($s->sql("SELECT string_agg(value, ' ' ORDER BY value) FROM raw.reject WHERE entity = 'twice' AND reason = 'duplicate_in_batch'"), 'twice, 7 twice, 9', 'by the same keys');
 is($s->get('/v1/orders?select=client,external_id,group_value,price,placed,paid,buyer_id,buyer_name,tags&order=external_id')->{body},
     Encode::encode('UTF-8', '[{"client":"acme","external_id":"A-1","group_value":"Tea","price":1234.50,"placed":"2026-01-31","paid":true,"buyer_id":7,"buyer_name":"Müller & Söhne","tags":["x"]},'
     . '{"client":"acme","external_id":"A-2","group_value":"Tea","price":9.50,"placed":"2026-02-01","paid":false,"buyer_id":8,"buyer_name":"Thé","tags":[]},'
@@ -147,7 +163,7 @@ is($s->get('/v1/ships?select=imo,name&order=imo')->{body}, Encode::encode('UTF-8
 
 # And back.
 $s->stop($_) for qw(nginx responders worker);
-($code, $out, $err) = $s->oriel('change', 'revert', '0006-ship');
+($code, $out, $err) = $s->oriel('change', 'revert', '0007-ship');
 is($code, 0, 'the change can be reverted') or diag $err;
 is($s->sql("SELECT to_regclass('dp.ship') IS NULL"), 't', 'and its table is gone');
 $s->finish;

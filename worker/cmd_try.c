@@ -15,6 +15,7 @@
 #include "worker/entity_load.h"
 #include "worker/progress.h"
 #include "worker/reader.h"
+#include "worker/source.h"
 #include "worker/try_report.h"
 
 enum { OPTION_SOURCE, OPTION_LIMIT, OPTION_JSON };
@@ -91,11 +92,17 @@ static int find_sources(struct command_context *context, const char *entity, con
     return matches;
 }
 
-/* How the file is to be read. -1 after messages. */
-static int find_format(struct command_context *context, const struct options *o, const struct entity *e,
-                       struct format *f)
+/* How a file is read. */
+struct form {
+    struct format format;
+    long long batch_records, batch_bytes;
+};
+
+/* How the file is to be read: as a source file says, or as its name does. -1 after messages. */
+static int find_form(struct command_context *context, const struct options *o, const struct entity *e, struct form *f)
 {
     const struct cfg *source = NULL;
+    *f = (struct form){.batch_records = SOURCE_BATCH_RECORDS, .batch_bytes = SOURCE_BATCH_BYTES};
     int matches = 1;
     if (o->source)
         source = cfg_open(&context->arena,
@@ -105,10 +112,11 @@ static int find_format(struct command_context *context, const struct options *o,
     if (matches < 0 || (o->source && !source))
         return -1;
     if (matches == 1) {
-        format_load(f, source);
+        format_load(&f->format, source);
+        source_batch_size(source, &f->batch_records, &f->batch_bytes);
         return cfg_failed(source) ? -1 : 0;
     }
-    if (format_from_name(f, o->file) == 0)
+    if (format_from_name(&f->format, o->file) == 0)
         return 0;
     log_error("%s: its name does not tell how it is to be read, and %s; say --source NAME", o->file,
               matches ? "several source files list this entity" : "no source file lists this entity");
@@ -123,7 +131,7 @@ static void report(struct try_report *r, const struct entity *e, const struct re
         cleaned.reasons[0] = *record->problem;
     } else
         clean_document(e, &record->document, a, &cleaned);
-    try_report_record(r, &cleaned);
+    try_report_record(r, &cleaned, record->len);
 }
 
 static int try_records(struct reader *reader, long long size, const struct entity *e, struct try_report *r)
@@ -143,12 +151,14 @@ static int try_records(struct reader *reader, long long size, const struct entit
     progress_end(&progress);
     r->progress = NULL;
     arena_release(&a);
-    if (got == 0)
+    if (got == 0) {
+        try_report_file_end(r);
         try_report_summary(r);
+    }
     return got;
 }
 
-static int try_file(const struct options *o, const struct entity *e, const struct format *f)
+static int try_file(const struct options *o, const struct entity *e, const struct form *f)
 {
     struct try_report r;
     struct stat st;
@@ -157,8 +167,10 @@ static int try_file(const struct options *o, const struct entity *e, const struc
         log_errno("cannot read %s", o->file);
         return EXIT_FAILED;
     }
-    struct reader *reader = reader_open(f, fd, o->file, 0, NULL, 0);
+    struct reader *reader = reader_open(&f->format, fd, o->file, 0, NULL, 0);
     try_report_init(&r, e, stdout, o->json, o->limit);
+    r.merge.batch_records = f->batch_records;
+    r.merge.batch_bytes = f->batch_bytes;
     if (reader)
         result = try_records(reader, fstat(fd, &st) == 0 ? (long long)st.st_size : 0, e, &r);
     try_report_release(&r);
@@ -171,11 +183,11 @@ static int run(struct command_context *context, int argc, char **argv)
 {
     (void)argc;
     struct options o;
-    struct format f;
+    struct form f;
     if (read_options(&o, context, argv) < 0)
         return EXIT_USAGE;
     const struct entity *e = load_entity(context, o.entity);
-    if (!e || find_format(context, &o, e, &f) < 0)
+    if (!e || find_form(context, &o, e, &f) < 0)
         return EXIT_USAGE;
     return try_file(&o, e, &f);
 }
@@ -188,8 +200,11 @@ const struct command command_try = {
     .details =
         "Cleans every record of FILE with the entity file ENTITY (a name, or a path) and prints what would happen: "
         "rows,\n"
-        "rejected records with every reason, and a summary. Changes nothing. Without --source FILE is read as the one\n"
-        "source file says that lists ENTITY, else by its name (.ndjson .jsonl .json .csv .tsv).\n\n"
+        "rejected records with every reason, and a summary, which also tells what a load into an empty table would "
+        "make of\n"
+        "records that share a key. Changes nothing. Without --source FILE is read as the one source file says that "
+        "lists\n"
+        "ENTITY, else by its name (.ndjson .jsonl .json .csv .tsv).\n\n"
         "Exit code: 0 also when records are rejected; 1 when FILE cannot be read; 2 for mistakes in the "
         "configuration.\n",
     .run = run,

@@ -88,6 +88,7 @@ int new_sample_format(struct new_sample *s)
 /* ---- records ---- */
 
 typedef void take_record(void *context, const struct record *record, struct arena *scratch);
+typedef void end_file(void *context);
 
 struct reading {
     struct new_sample *sample;
@@ -127,13 +128,16 @@ static int read_file(struct reading *r, const char *path)
     return result;
 }
 
-static int read_all(struct new_sample *s, const char *what, take_record *take, void *context)
+static int read_all(struct new_sample *s, const char *what, take_record *take, end_file *end, void *context)
 {
     struct reading r = {.sample = s, .take = take, .context = context};
     int result = 0;
     progress_start(&r.progress, what, "records");
-    for (size_t i = 0; i < s->n_files && result == 0; i++)
+    for (size_t i = 0; i < s->n_files && result == 0; i++) {
         result = read_file(&r, s->files[i]);
+        if (end)
+            end(context);
+    }
     progress_end(&r.progress);
     return result;
 }
@@ -158,7 +162,7 @@ static int read_guess(struct new_sample *s)
     for (size_t depth = DEEPEST;; depth = 0) {
         s->broken = 0;
         guess_init(&s->guess, s->arena, depth);
-        if (read_all(s, "reading", guess_record, s) < 0)
+        if (read_all(s, "reading", guess_record, NULL, s) < 0)
             return -1;
         if (!s->guess.full || !depth || s->format.kind == FORMAT_CSV)
             return 0; /* else keys that are data: objects are then taken whole */
@@ -192,7 +196,7 @@ static int compare_without_quotes(struct new_sample *s)
     struct plain plain = {.quote = s->format.quote_char};
     size_t broken = s->broken;
     s->format.quote_char = 0;
-    if (read_all(s, "comparing", look_at_plain, &plain) < 0)
+    if (read_all(s, "comparing", look_at_plain, NULL, &plain) < 0)
         return -1;
     if (plain.malformed || plain.quoted >= broken) {
         s->format.quote_char = plain.quote;
@@ -270,10 +274,16 @@ static void try_record(void *context, const struct record *record, struct arena 
         cleaned.reasons[0] = *record->problem;
     } else
         clean_document(t->entity, &record->document, scratch, &cleaned);
-    try_report_record(&t->report, &cleaned);
+    try_report_record(&t->report, &cleaned, record->len);
     bool better = !t->example->cleaned || t->reasons > cleaned.n_reasons;
     if (!cleaned.rejected && better && record->len <= LONGEST_EXAMPLE)
         keep_example(t, record);
+}
+
+static void end_delivery(void *context)
+{
+    struct trial *t = context;
+    try_report_file_end(&t->report);
 }
 
 int new_sample_clean(struct new_sample *s, const struct entity *e, struct new_example *example)
@@ -282,7 +292,7 @@ int new_sample_clean(struct new_sample *s, const struct entity *e, struct new_ex
     *t = (struct trial){.sample = s, .entity = e, .example = example};
     *example = (struct new_example){0};
     try_report_init(&t->report, e, stdout, false, 0);
-    int result = read_all(s, "trying", try_record, t);
+    int result = read_all(s, "trying", try_record, end_delivery, t);
     if (result == 0)
         try_report_summary(&t->report);
     try_report_release(&t->report);

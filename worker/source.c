@@ -50,6 +50,12 @@ static void load_entities(struct source *s, struct arena *a, const struct cfg *r
     s->entities = chosen;
 }
 
+void source_batch_size(const struct cfg *root, long long *records, long long *bytes)
+{
+    *records = cfg_integer(root, "batchRecords", SOURCE_BATCH_RECORDS, 1, MOST_RECORDS);
+    *bytes = cfg_integer(root, "batchBytes", SOURCE_BATCH_BYTES, 1, LARGEST_BATCH);
+}
+
 static void load_values(struct source *s, struct arena *a, const struct cfg *root, const struct settings *settings)
 {
     int kind = cfg_choice(root, "kind", source_kind_names, -1);
@@ -60,8 +66,7 @@ static void load_values(struct source *s, struct arena *a, const struct cfg *roo
     s->most_gone_percent = (double)cfg_integer(root, "maxGonePercent", 10, 0, 100);
     if (cfg_get(root, "maxGonePercent")->present && !s->complete)
         cfg_error(cfg_get(root, "maxGonePercent"), "means something only where \"complete\" is true");
-    s->batch_records = cfg_integer(root, "batchRecords", 10000, 1, MOST_RECORDS);
-    s->batch_bytes = cfg_integer(root, "batchBytes", 4 << 20, 1, LARGEST_BATCH);
+    source_batch_size(root, &s->batch_records, &s->batch_bytes);
     if (s->kind->pulled)
         schedule_load(&s->schedule, root);
     s->kind->load(s, a, root, settings);

@@ -11,6 +11,9 @@
 
 struct source_kind;
 
+/* The size of a batch where the source file says none. */
+enum { SOURCE_BATCH_RECORDS = 10000, SOURCE_BATCH_BYTES = 4 << 20 };
+
 struct source {
     const char *name; /* NAME */
     const char *client;
@@ -29,6 +32,9 @@ struct source {
     long long settle_ms;                  /* a file that has not changed for so long is complete */
     const void *settings;                 /* what only its kind knows */
 };
+
+/* The keys batchRecords and batchBytes of a source file; mistakes are told through cfg. */
+void source_batch_size(const struct cfg *root, long long *records, long long *bytes);
 
 struct source_set {
     struct source *list; /* by name */

@@ -5,20 +5,6 @@
 
 enum { LONGEST_LINE = 256 << 20 };
 
-void try_report_init(struct try_report *r, const struct entity *e, FILE *out, bool json, long long limit)
-{
-    *r = (struct try_report){.entity = e, .out = out, .json = json, .limit = limit};
-    arena_init(&r->arena);
-    buf_init(&r->line, LONGEST_LINE);
-}
-
-void try_report_release(struct try_report *r)
-{
-    free(r->tallies);
-    arena_release(&r->arena);
-    buf_release(&r->line);
-}
-
 static bool same(const char *x, const char *y)
 {
     return x && y ? strcmp(x, y) == 0 : x == y;
@@ -38,6 +24,28 @@ static struct tally *find_tally(struct try_report *r, const struct reason *reaso
     if (reason->value)
         t->example = arena_strdup(&r->arena, reason->value);
     return t;
+}
+
+static void count_duplicate(void *context, const char *key)
+{
+    struct reason reason = {REASON_DUPLICATE_IN_BATCH, ACTION_REJECT, NULL, "primaryKey", key, NULL};
+    find_tally(context, &reason)->count++;
+}
+
+void try_report_init(struct try_report *r, const struct entity *e, FILE *out, bool json, long long limit)
+{
+    *r = (struct try_report){.entity = e, .out = out, .json = json, .limit = limit};
+    arena_init(&r->arena);
+    buf_init(&r->line, LONGEST_LINE);
+    try_merge_init(&r->merge, e, count_duplicate, r);
+}
+
+void try_report_release(struct try_report *r)
+{
+    free(r->tallies);
+    try_merge_release(&r->merge);
+    arena_release(&r->arena);
+    buf_release(&r->line);
 }
 
 /* A text for a terminal: quoted, and no byte of it can steer the terminal. */
@@ -142,13 +150,14 @@ static void print(struct try_report *r)
     buf_reset(&r->line);
 }
 
-void try_report_record(struct try_report *r, const struct cleaned *cleaned)
+void try_report_record(struct try_report *r, const struct cleaned *cleaned, size_t len)
 {
     long long *shown = cleaned->rejected ? &r->rejected : &r->rows;
     r->records++;
     ++*shown;
     for (size_t i = 0; i < cleaned->n_reasons; i++)
         find_tally(r, &cleaned->reasons[i])->count++;
+    try_merge_record(&r->merge, cleaned, len);
     if (*shown > r->limit)
         return;
     if (r->json)
@@ -158,11 +167,24 @@ void try_report_record(struct try_report *r, const struct cleaned *cleaned)
     print(r);
 }
 
+void try_report_file_end(struct try_report *r)
+{
+    try_merge_end(&r->merge);
+}
+
+/* Records are rows, updates of such, unchanged or rejected. */
+static long long new_rows(const struct try_report *r)
+{
+    return r->rows - r->merge.rejected - r->merge.unchanged - r->merge.updated;
+}
+
 static void put_summary_json(struct try_report *r)
 {
     struct buf *b = &r->line;
-    buf_printf(b, "{\"summary\":{\"records\":%lld,\"rows\":%lld,\"rejected\":%lld,\"reasons\":[", r->records, r->rows,
-               r->rejected);
+    buf_printf(b,
+               "{\"summary\":{\"records\":%lld,\"rows\":%lld,\"updated\":%lld,\"unchanged\":%lld,\"rejected\":%lld,"
+               "\"reasons\":[",
+               r->records, new_rows(r), r->merge.updated, r->merge.unchanged, r->rejected + r->merge.rejected);
     for (size_t i = 0; i < r->n_tallies; i++) {
         const struct tally *t = &r->tallies[i];
         buf_puts(b, i ? ",{" : "{");
@@ -191,7 +213,13 @@ static void put_example(struct buf *b, const char *s)
 static void put_summary(struct try_report *r)
 {
     struct buf *b = &r->line;
-    buf_printf(b, "%lld records: %lld rows, %lld rejected", r->records, r->rows, r->rejected);
+    buf_printf(b, "%lld records: %lld rows", r->records, new_rows(r));
+    if (r->merge.updated)
+        buf_printf(b, ", %lld updates of these%s", r->merge.updated,
+                   r->entity->order_by ? " (or rejected: older by orderBy)" : "");
+    if (r->merge.unchanged)
+        buf_printf(b, ", %lld that say the same again", r->merge.unchanged);
+    buf_printf(b, ", %lld rejected", r->rejected + r->merge.rejected);
     if (r->limit && (r->rows > r->limit || r->rejected > r->limit))
         buf_printf(b, " (the first %lld of each are shown)", r->limit);
     buf_putc(b, '\n');

@@ -92,10 +92,11 @@ static const char *report(struct arena *a, const struct entity *e, bool json)
                                 "it is none"}};
     struct cleaned row = {.cells = cells}, reject = {.rejected = true, .reasons = reasons, .n_reasons = 2};
     try_report_init(&r, e, f, json, 1);
-    try_report_record(&r, &row);
-    try_report_record(&r, &row);
-    try_report_record(&r, &reject);
-    try_report_record(&r, &reject);
+    try_report_record(&r, &row, 10);
+    try_report_record(&r, &row, 10);
+    try_report_record(&r, &reject, 10);
+    try_report_record(&r, &reject, 10);
+    try_report_file_end(&r);
     try_report_summary(&r);
     try_report_release(&r);
     fclose(f);
@@ -110,7 +111,7 @@ static void test_report(struct arena *a, const struct entity *e)
        "record 1\n  id=\"7\"\n  price=null\n"
        "record 3: rejected\n  reject id: missing, required, \"\"\n"
        "  null price: malformed, number, \"a\\u001b\\\"??b\": it is none\n"
-       "4 records: 2 rows, 2 rejected (the first 1 of each are shown)\n"
+       "4 records: 1 rows, 1 that say the same again, 2 rejected (the first 1 of each are shown)\n"
        "         2  reject   id: missing, required, such as \"\"\n"
        "         2  null     price: malformed, number, such as \"a\\u001b\\\"??b\"\n",
        "a report for people; nothing in it can steer a terminal");
@@ -122,7 +123,8 @@ static void test_report(struct arena *a, const struct entity *e)
        "\"action\":"
        "\"null\",\"value\":\"a\\u001b\\\"\xc2\x9b"
        "b\",\"message\":\"it is none\"}]}\n"
-       "{\"summary\":{\"records\":4,\"rows\":2,\"rejected\":2,\"reasons\":[{\"field\":\"id\",\"rule\":\"required\","
+       "{\"summary\":{\"records\":4,\"rows\":1,\"updated\":0,\"unchanged\":1,\"rejected\":2,\"reasons\":[{\"field\":"
+       "\"id\",\"rule\":\"required\","
        "\"reason\":"
        "\"missing\",\"action\":\"reject\",\"count\":2,\"example\":\"\"},{\"field\":\"price\",\"rule\":\"number\","
        "\"reason\":"
