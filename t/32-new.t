@@ -81,6 +81,7 @@ for (
     ['a line end in quotes'         => 0, 2502, "no\tsay\n$texts" . qq(2501\t"one\ntwo"\n2502\tend\n)],
     ['the same without a header'    => 0, 2502, $texts . qq(2501\t"one\ntwo"\n2502\tend\n)],
     ['one column'                   => 0, 2502, "say\n" . $texts =~ s/.*\t//gr . qq("one\ntwo"\nend\n)],
+    ['one broken, and the header'   => 0, 2501, qq("no"\t"say"\n$texts) . qq(2501\tsays "a" word\n2502\tend\n)],
     ['one broken among many quoted' => 0, 2501, qq("no"\t"say"\n) . $texts =~ s/(\d+)\t(.*)/"$1"\t"$2"/gr . qq("2501"\t"says "a" word"\n"2502"\t"end"\n)],
 ) {
     my ($what, $letters, $rows, $bytes) = @$_;

@@ -175,6 +175,16 @@ struct plain {
     char quote;
 };
 
+static bool has_quoted_name(const struct header *h, char quote)
+{
+    for (size_t i = 0; h->names && i < h->n; i++) {
+        const struct value name = {VALUE_STRING, h->names[i], strlen(h->names[i])};
+        if (guess_has_quoted(&name, 1, quote))
+            return true;
+    }
+    return false;
+}
+
 static void look_at_plain(void *context, const struct record *record, struct arena *scratch)
 {
     struct plain *p = context;
@@ -186,7 +196,7 @@ static void look_at_plain(void *context, const struct record *record, struct are
     }
     p->columns = p->columns ? p->columns : d->header->n;
     p->malformed += d->header->n != p->columns; /* without a header no reader minds */
-    p->quoted += guess_has_quoted(d->cells, d->header->n, p->quote);
+    p->quoted += guess_has_quoted(d->cells, d->header->n, p->quote) || has_quoted_name(d->header, p->quote);
 }
 
 /* The format was guessed by the first lines; here is the whole sample. Quotes are letters where records are broken by
