@@ -29,6 +29,7 @@ CREATE TABLE dp.box ($head, $tail);
 CREATE TABLE dp.thing ($head, $both, box_id bigint REFERENCES dp.box, shelf_id bigint REFERENCES dp.box, $tail);
 CREATE TABLE dp.item ($head, $both, box_id bigint REFERENCES dp.box, shelf_id bigint REFERENCES dp.box, $tail);
 CREATE TABLE dp.node ($head, $both, parent_id bigint REFERENCES dp.node, $tail);
+CREATE TABLE dp.ring ($head, parent_id bigint REFERENCES dp.ring, next_id bigint REFERENCES dp.ring, $tail);
 CREATE VIEW api.v_things_v1 AS SELECT t.id, t.code, t.size FROM dp.thing t;
 COMMENT ON VIEW api.v_things_v1 IS E'Things.\\n\@primaryKey id';
 GRANT SELECT ON api.v_things_v1 TO oriel_ds;
@@ -37,10 +38,11 @@ END
     entity('thing', undef, \%rev, \%size, reference('box', 'box', 'park'), reference('shelf', 'box', 'reject')),
     entity('item',  'rev', \%rev, \%size, reference('box', 'box', 'park'), reference('shelf', 'box', 'reject')),
     entity('node',  'rev', \%rev, \%size, reference('parent', 'node', 'park')),
+    entity('ring', undef, reference('parent', 'ring', 'park'), reference('next', 'ring', 'null')),
     map { my $cut = $_; map { ("sources/$cut-$_.json" => $json->encode({ kind => 'file', client => $cut, folder => "$cut-$_", pattern => '*', format => 'ndjson',
-        poll => '20ms', settle => '20ms', batchRecords => $cut{$cut}, entities => [$_] })) } 'box', @kinds } keys %cut,
+        poll => '20ms', settle => '20ms', batchRecords => $cut{$cut}, entities => [$_] })) } 'box', 'ring', @kinds } keys %cut,
 });
-for my $cut (keys %cut) { write_file("$s->{folder}/drop/$cut-$_/.keep", '') for 'box', @kinds }
+for my $cut (keys %cut) { write_file("$s->{folder}/drop/$cut-$_/.keep", '') for 'box', 'ring', @kinds }
 $s->start_worker;
 
 my $deliveries = 0;
@@ -110,6 +112,16 @@ for my $cut (keys %cut) {
 }
 all_stored();
 check(2, 'when it has come');
+
+# Two that refer to each other: one does without the other, which waits for it, in whatever batch it is.
+my @ring = ({ code => 'one', next => 'two' }, { code => 'two', parent => 'one' });
+deliver('whole', 'ring', @ring);
+for my $record (@ring) {
+    deliver('parts', 'ring', $record);
+    all_stored();
+}
+my $rings = sub { $s->sql("SELECT r.client, r.code, p.code, r.next_id FROM dp.ring r LEFT JOIN dp.ring p ON p.id = r.parent_id ORDER BY 1, 2") };
+is($rings->(), "parts|one||\nparts|two|one|\nwhole|one||\nwhole|two|one|", 'a ring of two is stored, however it came');
 
 # What the worker knows after such batches must be what stands there: first ones again are not taken for it.
 deliver('whole', $_, @{ $records{$_}[0] }) for qw(item node);

@@ -117,6 +117,7 @@ enum condition {
     IS_REFERENCED,
     NOT_REFERENCED,
     PARKS,
+    PARKS_ON_ITSELF,
     SOME,
     KEYED_BY_CLIENT,
     ALL_NEW,
@@ -176,7 +177,9 @@ static const struct part {
     {"remember_arrived", IS_REFERENCED,
      ",\nremembered AS (\n"
      "    INSERT INTO pg_temp.arrived (entity, client, key) SELECT ${entity}, i.client, i.key FROM inserted i\n"
-     "    WHERE EXISTS (SELECT FROM ${ledger}.parked p WHERE p.target = ${entity}))"},
+     "    WHERE EXISTS (SELECT FROM ${ledger}.parked p WHERE p.target = ${entity})${or_parks_now})"},
+    /* for what this very statement brings */
+    {"or_parks_now", PARKS_ON_ITSELF, " OR EXISTS (SELECT FROM judged j WHERE j.outcome = 'p')"},
     {"keep_waiting", PARKS,
      ",\nwaiting AS (\n"
      "    INSERT INTO ${ledger}.parked (batch, line, entity, field, client, target, key, own)\n"
@@ -209,6 +212,8 @@ static bool holds(const struct merge_plan *p, enum condition condition)
         return !p->referenced;
     case PARKS:
         return p->parks;
+    case PARKS_ON_ITSELF:
+        return p->parks && p->refers_to_itself;
     case SOME:
         return p->some;
     case KEYED_BY_CLIENT:
