@@ -65,7 +65,6 @@ static const char session_sql[] = "SELECT pg_catalog.set_config('search_path', '
                                   " pg_catalog.set_config('IntervalStyle', 'postgres', false),"
                                   " pg_catalog.set_config('bytea_output', 'hex', false),"
                                   " pg_catalog.set_config('extra_float_digits', '1', false)";
-static const char *const look_params[] = {ROLE_READER};
 
 static void session_done(struct task *t, const PGresult *r);
 static void listen_done(struct task *t, const PGresult *r);
@@ -92,9 +91,8 @@ struct database *database_new(const struct service *service, struct catalog *cat
         (struct task){.sql = session_sql, .n_params = 1, .params = d->session_params, .done = session_done, .owner = d};
     d->listen = (struct task){.sql = "LISTEN oriel_contract", .done = listen_done, .owner = d};
     d->listen_data = (struct task){.sql = "LISTEN oriel_data", .done = listen_data_done, .owner = d};
-    d->look =
-        (struct task){.sql = contract_catalog_sql, .n_params = 1, .params = look_params, .done = look_done, .owner = d};
-    d->sources = (struct task){.sql = data_sources_sql, .done = sources_done, .owner = d};
+    d->look = (struct task){.sql = contract_catalog_sql, .keep_prepared = true, .done = look_done, .owner = d};
+    d->sources = (struct task){.sql = data_sources_sql, .keep_prepared = true, .done = sources_done, .owner = d};
     d->lease = (struct task){
         .sql = catalog_lease_sql, .n_params = 2, .params = d->lease_params, .done = lease_done, .owner = d};
     arena_init(&d->lease_arena);

@@ -100,8 +100,9 @@ int contract_lock_load(struct contract_set *set, struct arena *a, const char *pa
 void contract_lock_print(const struct contract_set *set, struct buf *out);
 
 /*
- * Reading the catalog takes one statement, so that a responder can put it into its pipeline. It takes one parameter,
- * the reader's role, and must run with an empty search_path (definitions are hashed). Any role may run it.
+ * Reading the catalog takes one statement, so that a responder can put it into its pipeline. It must run with an empty
+ * search_path (definitions are hashed). Any role may run it. It has no parameter, so that one who has prepared it need
+ * not plan it again, which takes longer than to run it.
  */
 extern const char contract_catalog_sql[];
 int contract_catalog_parse(struct contract_set *set, struct arena *a, const PGresult *r) must_check;

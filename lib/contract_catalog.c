@@ -46,7 +46,7 @@ const char contract_catalog_sql[] =
     "'hex')"
     "  FROM pg_catalog.pg_class c"
     "  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-    "  LEFT JOIN pg_catalog.pg_roles r ON r.rolname = $1"
+    "  LEFT JOIN pg_catalog.pg_roles r ON r.rolname = '" ROLE_READER "'"
     " WHERE n.nspname = '" SCHEMA_API "' AND c.relkind = 'v'"
     " ORDER BY c.relname";
 
@@ -138,10 +138,9 @@ int contract_catalog_parse(struct contract_set *set, struct arena *a, const PGre
 
 int contract_catalog_read(struct contract_set *set, struct arena *a, PGconn *c)
 {
-    const char *reader = ROLE_READER;
     if (pg_run(c, "reading the catalog", "SELECT pg_catalog.set_config('search_path', '', false)", 0, NULL) < 0)
         return -1;
-    PGresult *r = pg_query(c, "reading the contracts from the catalog", contract_catalog_sql, 1, &reader);
+    PGresult *r = pg_query(c, "reading the contracts from the catalog", contract_catalog_sql, 0, NULL);
     int result = r ? contract_catalog_parse(set, a, r) : -1;
     PQclear(r);
     return result;

@@ -9,7 +9,8 @@
 #include "worker/contract_order.h"
 #include "worker/contract_probe.h"
 
-enum { LONGEST_PROBE_MS = 100 }; /* as long as a lock may be waited for: readers notice neither */
+/* As long as a lock may be waited for; where readers wait for a lock of the change already, not as long. */
+enum { LONGEST_PROBE_MS = 100, LONGEST_LOCKED_PROBE_MS = 20 };
 
 static const struct change_file *file_of(const struct change_application *app)
 {
@@ -57,11 +58,30 @@ static enum change_outcome run_sql(const struct change_application *app)
     return outcome;
 }
 
-/* Reading a view's text takes a lock on it and its tables, so this too may have to be tried again. */
+static const char contracts_statement[] = "oriel_contracts";
+
+static int prepare_contracts(PGconn *c)
+{
+    PGresult *r = PQprepare(c, contracts_statement, contract_catalog_sql, 0, NULL);
+    bool good = PQresultStatus(r) == PGRES_COMMAND_OK;
+    if (!good)
+        pg_tell_failure(c, r, "reading the contracts from the catalog");
+    PQclear(r);
+    return good ? 0 : -1;
+}
+
+/* A connection that is lost has lost it, too. */
+static void forget_contracts(PGconn *c)
+{
+    if (PQstatus(c) == CONNECTION_OK)
+        (void)!pg_run(c, "reading the contracts from the catalog", "DEALLOCATE oriel_contracts", 0, NULL);
+}
+
+/* Reading a view's text takes a lock on it and its tables, so this too may have to be tried again. The second time the
+ * change's own locks are held, and readers wait: so it is not planned again. */
 static enum change_outcome read_contracts(struct contract_set *set, struct arena *a, PGconn *c)
 {
-    const char *reader = ROLE_READER;
-    PGresult *r = PQexecParams(c, contract_catalog_sql, 1, NULL, &reader, NULL, NULL, 0);
+    PGresult *r = PQexecPrepared(c, contracts_statement, 0, NULL, NULL, NULL, 0);
     enum change_outcome outcome = change_outcome_of(r);
     if (outcome == CHANGE_FAILED)
         pg_tell_failure(c, r, "reading the contracts from the catalog");
@@ -135,11 +155,26 @@ static bool promises(const struct contract_difference *d)
     return false;
 }
 
+/* Has the change locked a table, so that nobody can read it? */
+static bool holds_tables(PGconn *c)
+{
+    PGresult *r =
+        pg_query(c, "looking at the change's locks",
+                 "SELECT EXISTS (SELECT FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_class k ON k.oid = l.relation"
+                 " WHERE l.pid = pg_catalog.pg_backend_pid() AND l.mode = 'AccessExclusiveLock'"
+                 " AND k.relkind IN ('r', 'p', 'm'))",
+                 0, NULL);
+    bool holds = r && PQgetvalue(r, 0, 0)[0] == 't';
+    PQclear(r);
+    return holds;
+}
+
 /* Holds new promises against the data. The change's locks are held meanwhile, so only for so long; prove sees all. */
 static int probe_promises(const struct change_application *app, struct arena *a, const struct contract_set *now,
                           const struct contract_differences *d)
 {
-    struct contract_probe probe = {.c = app->c, .arena = a, .set = now, .budget = LONGEST_PROBE_MS};
+    struct contract_probe probe = {.c = app->c, .arena = a, .set = now};
+    probe.budget = holds_tables(app->c) ? LONGEST_LOCKED_PROBE_MS : LONGEST_PROBE_MS;
     const char *last = "";
     int result = 0;
     for (size_t i = 0; i < d->n; i++) {
@@ -205,8 +240,11 @@ int change_apply(const struct change_application *app)
     arena_init(&a);
     bool readable =
         access(app->run->lock_path, F_OK) != 0 || contract_lock_load(&applying.lock, &a, app->run->lock_path) == 0;
-    bool good = change_lint(file_of(app)) == 0 && readable &&
-                change_retry(app->c, file_of(app)->path, &app->run->patience, try_once, &applying) == 0;
+    bool good = change_lint(file_of(app)) == 0 && readable && prepare_contracts(app->c) == 0;
+    if (good) {
+        good = change_retry(app->c, file_of(app)->path, &app->run->patience, try_once, &applying) == 0;
+        forget_contracts(app->c);
+    }
     arena_release(&a);
     return good ? 0 : -1;
 }

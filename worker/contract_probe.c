@@ -46,7 +46,9 @@ static PGresult *ask(struct contract_probe *p, const char *sql, enum contract_pr
         *outcome = PROBE_LATE;
         return NULL;
     }
-    snprintf(begin, sizeof begin, "SAVEPOINT probe; SET LOCAL statement_timeout = %lld", p->budget < 0 ? 0 : p->budget);
+    /* Parallel workers take longer to be called off than a short probe may run. */
+    snprintf(begin, sizeof begin, "SAVEPOINT probe; SET LOCAL statement_timeout = %lld%s",
+             p->budget < 0 ? 0 : p->budget, p->budget < 0 ? "" : "; SET LOCAL max_parallel_workers_per_gather = 0");
     if (pg_run(p->c, doing, begin, 0, NULL) < 0) {
         *outcome = PROBE_FAILED;
         return NULL;
