@@ -15,7 +15,7 @@ while (<STDIN>) {
 @bars or die "the report has no case \"$case\"\n";
 @bars = sort { $b->{median} <=> $a->{median} || $a->{name} cmp $b->{name} } @bars;
 
-my ($left, $width, $high, $gap, $top) = (250, 400, 22, 10, 40);
+my ($left, $width, $high, $gap, $top) = (290, 400, 22, 10, 40);
 my $scale  = $width / max(map { $_->{most} } @bars);
 my $height = $top + @bars * ($high + $gap) + 10;
 my $total  = $left + $width + 90;
