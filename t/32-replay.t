@@ -168,6 +168,9 @@ subtest 'killed' => sub {
     edit('acme-product', sub { s/"trim", "upper"\]/"trim", "lower"]/ });
     reload();
     my $sessions = sub { $s->sql("SELECT count(*) FROM pg_stat_activity WHERE datname = 'oriel' AND application_name LIKE 'oriel work%'") };
+    # a batch takes a tenth of a second, so that it can be seen at its work, however fast the machine is
+    $s->sql(q{CREATE FUNCTION oriel.linger() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_catalog.pg_sleep(0.1); RETURN NULL; END';
+        CREATE TRIGGER linger AFTER INSERT OR UPDATE ON oriel.replay FOR EACH STATEMENT EXECUTE FUNCTION oriel.linger()}, 'postgres');
     for my $at (2, 4, 7, 'applying', 'terminated') {
         my $before = $s->sql('SELECT coalesce(max(batches), 0) FROM oriel.replay');
         $s->sql(q{UPDATE dp.product SET name = 'spoilt'}) if $at !~ /\d/;    # so that there is something to apply
@@ -191,6 +194,7 @@ subtest 'killed' => sub {
         wait_until { $sessions->() <= 1 } 'the sessions to end';
         cmp_ok($s->sql('SELECT batches FROM oriel.replay'), '>=', $before, 'nothing is loaded twice');
     }
+    $s->sql('DROP FUNCTION oriel.linger() CASCADE', 'postgres');
     replay('product');
     is($s->sql('SELECT count(*) FROM oriel.replay'), 0, 'it ends');
     is($s->sql(q{SELECT count(*) FROM dp.product WHERE client = 'acme' AND name <> lower(name)}), 0, 'and yet it came to its end');
