@@ -176,6 +176,8 @@ sub add_embed {
     $e->{alias} = 'e' . $self->{embeds} if chance(0.3) || $level->{paths}{$name};
     $e->{alias} = 'e' . $self->{embeds} if grep { $_->{name} eq ($e->{alias} // $name) } @{ $level->{contract}{columns} };
     delete $e->{alias} if $e->{spread} && !$level->{paths}{$name};
+    # a filter on a column of this name would mean the embed, and what is spread can be called nothing else
+    return if $e->{spread} && grep { $_->{name} eq $name } @{ $level->{contract}{columns} };
     return if $level->{paths}{ $e->{alias} // $name } || ($e->{spread} && $e->{alias});
     $self->{embeds}++;
     $self->{refused} = '300 PGRST201' if @meant != 1;
