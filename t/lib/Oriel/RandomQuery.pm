@@ -152,8 +152,8 @@ sub add_hoisted {
     # groups beyond the parent's own have no order here, so they come where no list is cut
     @{ $below->{items} } = grep { $_->{aggregate} } @{ $below->{items} } if $self->{max_rows} < 100;
     $below->{items}[$_]{alias} = "h$below->{row}$_" for 0 .. $#{ $below->{items} };
+    $self->add_hoisted($below) if chance(0.4);    # before the filters, which must not mean it by chance
     push @{ $below->{conditions} }, $self->condition($below, 2) if chance(0.3);
-    $self->add_hoisted($below) if chance(0.4);
     $level->{paths}{$name} = $e;
     $level->{grouped_by_embed} = $below->{grouped_by_embed} || grep { !$_->{aggregate} } @{ $below->{items} };
     push @{ $level->{items} }, { embed => $e };
@@ -173,8 +173,6 @@ sub add_embed {
     $e->{alias} = 'e' . $self->{embeds} if chance(0.3) || $level->{paths}{$name};
     $e->{alias} = 'e' . $self->{embeds} if grep { $_->{name} eq ($e->{alias} // $name) } @{ $level->{contract}{columns} };
     delete $e->{alias} if $e->{spread} && !$level->{paths}{$name};
-    # a filter on a column of this name would mean the embed, and what is spread can be called nothing else
-    return if $e->{spread} && grep { $_->{name} eq $name } @{ $level->{contract}{columns} };
     return if $level->{paths}{ $e->{alias} // $name } || ($e->{spread} && $e->{alias});
     $self->{embeds}++;
     $self->{refused} = '300 PGRST201' if @meant != 1;
