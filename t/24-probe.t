@@ -106,5 +106,21 @@ like(check(), qr/^0 .*not all that 1 contracts declare was held against the data
 $s->sql("UPDATE dp.maker SET name = NULL WHERE id = 39");
 like(check('--probe'), qr/^3 .*v_makers_v3"\.name: \@notNull does not hold: 1 rows are null; the first: id=39 region=n/s, 'with --probe it takes its time');
 
+# Readers of a table that the change itself has locked wait while it is looked through: how long that may take, and by how many
+# processes, is what Postgres is told.
+$s->sql(q{ALTER ROLE oriel_dp SET log_statement = 'all'}, 'postgres');
+my $log   = "$s->{folder}/log/postgres.log";
+my $limit = sub {
+    my ($change, $sql, $what) = @_;
+    my $seen = -s $log;
+    write_file($s->domain_path('changes') . "/$change/expand.sql", $sql);
+    my ($code, undef, $err) = $s->oriel('change', 'expand');
+    is($code, 0, $what) or diag $err;
+    return join ' ', sort { $a <=> $b } keys %{ { map { $_ => 1 } substr(read_file($log), $seen) =~ /SET LOCAL statement_timeout = (\d+); SET LOCAL max_parallel_workers_per_gather = 0/g } };
+};
+my $bound = sub { my ($limits) = @_; return (split / /, $limits)[-1] };    # it is counted down from one probe to the next
+is($bound->($limit->('0005-beside', $second =~ s/makers_v2/makers_v4/gr, 'a change that locks no table')), 100, 'may look for 100 ms');
+is($bound->($limit->('0006-locked', 'ALTER TABLE dp.maker ADD COLUMN founded date; ' . $second =~ s/makers_v2/makers_v5/gr, 'one that does')), 20, 'no longer than 20');
+
 $s->finish(qr/ERROR|STATEMENT/);
 done_testing;

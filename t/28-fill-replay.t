@@ -70,15 +70,9 @@ like(phase('prove'), qr/^1 .*fill it first/, 'prove comes behind it');
 
 subtest 'killed, it goes on' => sub {
     for my $part (['records' => 'SELECT count(*) FROM oriel.replay WHERE records > 0'], ['rows' => 'SELECT count(*) FROM dp.item WHERE shade IS NOT NULL']) {
-        my $pid = fork // die;
-        if (!$pid) {
-            open STDERR, '>', '/dev/null';
-            exec "$s->{build}/oriel", '-c', $s->{config}, 'change', 'fill', $name, '--rate', 2000 or POSIX::_exit(127);
-        }
+        $s->start_oriel('fill', 'change', 'fill', $name, '--rate', 2000);
         wait_until { $s->sql($part->[1]) } "the first $part->[0]";
-        kill 'KILL', $pid;
-        waitpid $pid, 0;
-        is($? & 127, 9, "killed while it is at work on $part->[0]");
+        is($s->stop('fill', 'KILL'), 128 + 9, "killed while it is at work on $part->[0]");
         like(($s->oriel('change', 'status'))[1], qr/^0002-shade\n  expand +\d.*\n  fill +not done\n/m, 'it is not done');
     }
     my $began = time;

@@ -30,21 +30,12 @@ my $rows    = 300_000;
 my $standby = $s->{db}->standby('second-hall');
 $s->sql("INSERT INTO dp.thing SELECT n, 'thing ' || n, n * 1.01 FROM generate_series(1, $rows) n");
 
-# `oriel change fill` in the background; its output goes into a file.
-sub start_fill {
-    my (@options) = @_;
-    my $out = File::Temp->new;
-    my $pid = fork // die;
-    if (!$pid) {
-        open STDOUT, '>&', $out;
-        open STDERR, '>&', $out;
-        exec "$s->{build}/oriel", '-c', $s->{config}, 'change', 'fill', $name, @options or POSIX::_exit(127);
-    }
-    return { pid => $pid, out => $out };
+sub end_of {
+    my ($job) = @_;
+    wait_until { !$s->{children}->is_running($job) } "$job to end";
+    return "$s->{children}{ended}{$job} " . log_of($job);
 }
 
-sub said { my ($job) = @_; return read_file($job->{out}->filename) }
-sub end_of { my ($job) = @_; waitpid $job->{pid}, 0; return ($? >> 8) . ' ' . said($job) }
 sub next_key { return $s->sql('SELECT coalesce(max(next_key), 0) FROM oriel.change_fill') }
 sub behind { return $s->sql("SELECT coalesce(max(pg_wal_lsn_diff(pg_current_wal_flush_lsn(), replay_lsn)), 1e9) FROM pg_stat_replication WHERE application_name = 'second-hall'") }
 sub log_of { my ($part) = @_; return read_file("$s->{folder}/log/$part.log") }
@@ -91,11 +82,12 @@ subtest 'readers whose answers become slow' => sub {
         while (getppid() == $test) { eval { $http->get('/v1/things?id=eq.7'); sleep 0.005; 1 } or $http = $s->client }
         POSIX::_exit(0);
     }
-    my $fill = start_fill();
+    my $fill = 'slow-readers';
+    $s->start_oriel($fill, 'change', 'fill', $name);
     wait_until { next_key() > 1 } 'the fill to be under way';
     $s->sql('UPDATE dp.knob SET seconds = 0.2');
-    wait_until { said($fill) =~ /readers' statements are/ } 'the fill to see it';
-    like(said($fill), qr/^oriel: fill $name: readers' statements are under way for [\d.]+ ms, and [\d.]+ ms before; it makes pauses while that is so$/m, 'it says so');
+    wait_until { log_of($fill) =~ /readers' statements are/ } 'the fill to see it';
+    like(log_of($fill), qr/^oriel: fill $name: readers' statements are under way for [\d.]+ ms, and [\d.]+ ms before; it makes pauses while that is so$/m, 'it says so');
     my $at = next_key();
     sleep 2.5;
     cmp_ok(next_key(), '>', $at, 'it goes on all the same');
@@ -114,15 +106,16 @@ subtest 'a standby whose replay is paused' => sub {
     wait_until { behind() < 100_000 } 'the standby to have replayed what was';
     $standby->sql('SELECT pg_wal_replay_pause()', 'postgres');
     wait_until { $standby->sql('SELECT pg_get_wal_replay_pause_state()', 'postgres') eq 'paused' } 'its pause';
-    my $fill = start_fill('--max-lag', '1MB');
-    wait_until { said($fill) =~ /waits/ } 'the fill to wait';
-    like(said($fill), qr/^oriel: fill $name: waits for the standby "second-hall" \(local\), which has [\d.]+ MB of WAL left to replay; 1\.0 MB are allowed \(--max-lag\)$/m,
+    my $fill = 'paused-standby';
+    $s->start_oriel($fill, 'change', 'fill', $name, '--max-lag', '1MB');
+    wait_until { log_of($fill) =~ /waits/ } 'the fill to wait';
+    like(log_of($fill), qr/^oriel: fill $name: waits for the standby "second-hall" \(local\), which has [\d.]+ MB of WAL left to replay; 1\.0 MB are allowed \(--max-lag\)$/m,
         'the fill names the standby that it waits for, and how far it lags');
     my $at = next_key();
     cmp_ok($at, '<', 60000, "it waits at row $at");
     sleep 1;
     is(next_key(), $at, 'and goes no further');
-    is(() = said($fill) =~ /waits/g, 1, 'which it says once');
+    is(() = log_of($fill) =~ /waits/g, 1, 'which it says once');
     like(($s->{db}->try('BEGIN; SET LOCAL lock_timeout = \'1s\'; LOCK TABLE dp.thing IN ACCESS EXCLUSIVE MODE; COMMIT'))[0], qr/^0$/, 'it keeps no lock meanwhile');
     $standby->sql('SELECT pg_wal_replay_resume()', 'postgres');
     like(end_of($fill), qr/^0 .*^oriel: fill $name: goes on; it waited [\d.]+ s for standbys\n.*^filled $name: 60000 rows in .*, [\d.]+ s waiting for standbys$/ms,

@@ -62,16 +62,10 @@ sub kept { return $s->sql("SELECT count(*) FROM pg_inherits WHERE inhparent = 'r
 sub settings { my ($change) = @_; write_file($s->{config}, JSON::PP->new->canonical->pretty->encode($change->(JSON::PP->new->decode(read_file($s->{config}))))) }
 sub retention { my ($value) = @_; settings(sub { $_[0]{retention} = $value; delete $_[0]{retention} if !defined $value; $_[0] }) }
 
-# name => "can go: …" or "must stay: …"
+# month => "can go: …" or "must stay: …"
 sub prunable {
-    my ($code, $out, $err) = $s->oriel('prunable');
-    is($code, 0, 'prunable') or diag $err;
-    my (%found, $section);
-    for (split /\n/, $out) {
-        if (/^(\S.*):$/) { $section = $1 }
-        elsif (/^  raw\.(\S+) +month +(.*)/) { $found{$1} = "$section: $2" }
-    }
-    return \%found;
+    my $all = $s->prunable;
+    return { map { (s/^raw\.//r => $all->{$_} =~ s/: month /: /r) } grep { /^raw\./ } keys %$all };
 }
 
 sub replayed {

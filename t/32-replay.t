@@ -178,7 +178,7 @@ subtest 'killed' => sub {
         my $holder = $at =~ /\d/ ? undef : $s->{children}->start('holder', {}, Oriel::Cluster::bin() . '/psql', '-XqAt', '-d', $s->{db}->conninfo . ' user=postgres',
             '-c', 'BEGIN; UPDATE dp.product SET raw_line = raw_line; SELECT pg_sleep(600)');
         wait_until { $s->sql("SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(600)' AND wait_event = 'PgSleep'") } 'the holder' if $holder;
-        $s->{children}->start('replay', {}, "$s->{build}/oriel", '-c', $s->{config}, 'replay', 'product');
+        $s->start_oriel('replay', 'replay', 'product');
         wait_until { $holder ? $s->sql(q{SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%UPDATE "dp"."product"%'})
             : $s->sql('SELECT coalesce(max(batches), 0) FROM oriel.replay') >= $at } "the replay to be at $at";
         if ($at eq 'terminated') {

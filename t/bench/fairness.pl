@@ -7,6 +7,7 @@
 #   ROUNDS      3
 use strict;
 use warnings;
+use Oriel::Bench qw(percentile show_range);
 use Oriel::Stack;
 use Oriel::Test;
 use POSIX ();
@@ -52,8 +53,6 @@ sub short {
 
 sub long { my ($http) = @_; return $http->get('/v1/naps?id=eq.1')->{status} }
 
-sub percentile { my ($p, @sorted) = @_; return $sorted[ int($p / 100 * $#sorted + 0.5) ] }
-
 # (p50, p99, longest, requests, failures) in ms.
 sub measure {
     my ($n_long) = @_;
@@ -67,7 +66,7 @@ sub measure {
     }
     for my $reader (@long) { 1 while readline $reader; close $reader }
     @ms = sort { $a <=> $b } @ms;
-    return (percentile(50, @ms), percentile(99, @ms), $ms[-1], scalar @ms, $failed);
+    return (percentile(\@ms, 50), percentile(\@ms, 99), $ms[-1], scalar @ms, $failed);
 }
 
 my @ratios;
@@ -79,7 +78,6 @@ for my $round (1 .. $rounds) {
         for ['alone:', @{ $of{0} }], ['beside long queries:', @{ $of{1} }];
     printf "round %d: p99 %.2f times\n", $round, $ratios[-1];
 }
-@ratios = sort { $a <=> $b } @ratios;
-printf "%d responders, %d clients, %d long queries at a time: p99 %.2f times (%.2f to %.2f); to be at most 3\n", $responders, $clients,
-    $responders - 1, $ratios[ $#ratios / 2 ], @ratios[0, -1];
+printf "%d responders, %d clients, %d long queries at a time: p99 %s times; to be at most 3\n", $responders, $clients, $responders - 1,
+    show_range('%.2f', @ratios);
 $s->{finished} = 1;

@@ -5,6 +5,7 @@
 #   ROUNDS  of each size, 3
 use strict;
 use warnings;
+use Oriel::Bench qw(median);
 use Oriel::Stack;
 use Oriel::Test;
 use Time::HiRes qw(time);
@@ -38,8 +39,6 @@ sub seconds {
     $run->();
     return time - $began;
 }
-
-sub median { my @sorted = sort { $a <=> $b } @_; return $sorted[ $#sorted / 2 ] }
 
 my %ways = (
     fill   => sub { $s->must($s->oriel('change', 'fill', $change)) },

@@ -92,12 +92,7 @@ sub grow_contracts {
     print "\ncontracts in the lock file; 16 connections, 2 responders\n";
     my (%benches, %start);
     for my $n (@{ $sizes{contracts} }) {
-        my $expand = join '', map {
-            "CREATE TABLE dp.thing_$_ (id bigint PRIMARY KEY, name text, price numeric(12,2), made_on date); INSERT INTO dp.thing_$_ SELECT n, 'thing ' || n, n, '2026-01-01' FROM generate_series(1, 1000) n;\n"
-                . "CREATE VIEW api.v_things${_}_v1 AS SELECT t.id, t.name, t.price, t.made_on FROM dp.thing_$_ t;\n"
-                . "COMMENT ON VIEW api.v_things${_}_v1 IS E'Things.\\n\@primaryKey id'; GRANT SELECT ON api.v_things${_}_v1 TO oriel_ds;\n"
-        } 1 .. $n;
-        my $bench = $benches{$n} = start(domain => { 'sql/changes/0001-things/expand.sql' => $expand });
+        my $bench = $benches{$n} = start(domain => Oriel::Bench::things($n, 1000));
         ready($bench, "/v1/things$n/1");
         for (1 .. $rounds) {
             $bench->stop('responders');

@@ -18,6 +18,7 @@ use strict;
 use warnings;
 use File::Temp ();
 use JSON::PP ();
+use Oriel::Bench qw(median);
 use POSIX ();
 use Time::HiRes qw(sleep time);
 
@@ -219,8 +220,6 @@ sub tell_cost {
     printf "%-18s %-7s %7.2f s  %7.0f records/s   cpu: client %6.2f, server %6.2f s   written: %6.0f MB, WAL %6.0f MB, of the table's %8.3f MB\n",
         $what, $way, $cost->{seconds}, $n / $cost->{seconds}, $cost->{client}, $cost->{server}, map { $_ / 1e6 } @$cost{qw(disk wal table_wal)};
 }
-
-sub median { my @sorted = sort { $a <=> $b } @_; return $sorted[ $#sorted / 2 ] }
 
 sub memory {
     my ($found) = `cat /proc/@{[ $s->pid('worker') ]}/status` =~ /^VmHWM:\s+(\d+) kB/m;

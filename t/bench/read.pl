@@ -174,17 +174,13 @@ sub run_latency {
     my ($accepted, $refused) = ($over->{200} // [], $over->{503} // []);
     verdict("overload: accepted requests' p99 under 10 x p50", @$accepted && percentile($accepted, 99) < 10 * percentile($accepted, 50));
     verdict('overload: the rest is 503 within 10 ms (p99)', !@$refused || percentile($refused, 99) < 10);
-    verdict('overload: no collapse (accepted at least 0.7 of the capacity)', @$accepted / $seconds >= 0.7 * $capacity);
+    my $kept = @$accepted / $seconds / $capacity;
+    verdict(sprintf('overload: no collapse (accepted %.2f of the capacity, at least 0.7)', $kept), $kept >= 0.7);
 }
 
 # From the start of spawn-fcgi to the first row out of nginx, with a hundred contracts and one responder.
 sub run_start {
-    my $expand = join '', map {
-        "CREATE TABLE dp.thing_$_ (id bigint PRIMARY KEY, name text, price numeric(12,2), made_on date); INSERT INTO dp.thing_$_ VALUES (1, 'one', 2, now());\n"
-            . "CREATE VIEW api.v_things${_}_v1 AS SELECT t.id, t.name, t.price, t.made_on FROM dp.thing_$_ t;\n"
-            . "COMMENT ON VIEW api.v_things${_}_v1 IS E'Things.\\n\@primaryKey id'; GRANT SELECT ON api.v_things${_}_v1 TO oriel_ds;\n"
-    } 1 .. 100;
-    my $s = Oriel::Stack->new(domain => { 'sql/changes/0001-things/expand.sql' => $expand }, start => [], responders => 1);
+    my $s = Oriel::Stack->new(domain => Oriel::Bench::things(100, 1), start => [], responders => 1);
     $s->start('nginx');
     my @times;
     for (1 .. $rounds) {

@@ -61,6 +61,18 @@ END
     $self->sql('CHECKPOINT');
 }
 
+# A domain of n contracts, /v1/things1 to n, each of a table with so many rows.
+sub things {
+    my ($n, $rows) = @_;
+    return { 'sql/changes/0001-things/expand.sql' => join '', map { <<"END" } 1 .. $n };
+CREATE TABLE dp.thing_$_ (id bigint PRIMARY KEY, name text, price numeric(12,2), made_on date);
+INSERT INTO dp.thing_$_ SELECT n, 'thing ' || n, n, '2026-01-01' FROM generate_series(1, $rows) n;
+CREATE VIEW api.v_things${_}_v1 AS SELECT t.id, t.name, t.price, t.made_on FROM dp.thing_$_ t;
+COMMENT ON VIEW api.v_things${_}_v1 IS E'Things.\\n\@primaryKey id';
+GRANT SELECT ON api.v_things${_}_v1 TO oriel_ds;
+END
+}
+
 # --- servers ---
 
 sub port {

@@ -99,6 +99,26 @@ sub oriel {
     return run_command("$self->{build}/oriel", '-c', $self->{config}, @arguments);
 }
 
+# Starts it among the children, as `name`; its output goes into that log.
+sub start_oriel {
+    my ($self, $name, @arguments) = @_;
+    return $self->{children}->start($name, {}, "$self->{build}/oriel", '-c', $self->{config}, @arguments);
+}
+
+# What `oriel prunable` says: { name => "can go: kind reason" } or "must stay: …".
+sub prunable {
+    my ($self) = @_;
+    my ($code, $out, $err) = $self->oriel('prunable');
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    Test::More::is($code, 0, 'prunable') or Test::More::diag($err);
+    my (%found, $section);
+    for (split /\n/, $out) {
+        if (/^(\S.*):$/) { $section = $1 }
+        elsif (my ($name, $kind, $reason) = /^  (.{36}\S*|\S+) +(\w+) +(.*)/) { $found{ $name =~ s/ +\z//r } = "$section: $kind $reason" }
+    }
+    return \%found;
+}
+
 sub start {
     my ($self, $part) = @_;
     my $method = "start_$part";
@@ -107,7 +127,7 @@ sub start {
 
 sub start_worker {
     my ($self) = @_;
-    $self->{children}->start('worker', {}, "$self->{build}/oriel", '-c', $self->{config}, 'work');
+    $self->start_oriel('worker', 'work');
 }
 
 sub start_responders {
