@@ -5,11 +5,13 @@
 #include <sys/mman.h>
 
 #include "lib/log.h"
+#include "lib/text.h"
 
 enum {
     MOST_SEATS = 2048, /* twice the responders that there may be: each may have a successor beside it */
     MOST_CONTRACTS =
         1024, /* with counters of their own; the first is for requests that name none, and for those beyond */
+    PLACES = 2 * MOST_CONTRACTS,
     NAME_SIZE = 64,
     US_PER_S = 1000000
 };
@@ -38,6 +40,7 @@ struct board {
     atomic_int n_seats; /* that were ever taken */
     struct board_seat seats[MOST_SEATS];
     atomic_int n_contracts;
+    atomic_short places[PLACES]; /* of contracts, from the place of the name's hash on; 0: none, as at first */
     struct contract_counts contracts[MOST_CONTRACTS];
 };
 
@@ -59,14 +62,14 @@ void board_free(struct board *b)
         munmap(b, sizeof *b);
 }
 
-/* Counters are few and looked for once an answer; names come first, since versions repeat. */
-static struct contract_counts *find(struct board *b, const struct contract *c)
+/* The place that leads to the contract's counters, or the empty one where it goes: at most every other is taken. */
+static atomic_short *place_of(struct board *b, const struct contract *c)
 {
-    int n = atomic_load(&b->n_contracts);
-    for (int i = 1; c && i < n; i++)
-        if (b->contracts[i].version == c->version && strcmp(b->contracts[i].entity, c->entity) == 0)
-            return &b->contracts[i];
-    return &b->contracts[0];
+    for (size_t at = (text_hash(c->entity) + (size_t)c->version) % PLACES;; at = (at + 1) % PLACES) {
+        int i = atomic_load(&b->places[at]);
+        if (!i || (b->contracts[i].version == c->version && strcmp(b->contracts[i].entity, c->entity) == 0))
+            return &b->places[at];
+    }
 }
 
 void board_add_contracts(struct board *b, const struct contract_set *contracts)
@@ -74,11 +77,13 @@ void board_add_contracts(struct board *b, const struct contract_set *contracts)
     for (size_t i = 0; i < contracts->n; i++) {
         const struct contract *c = &contracts->contracts[i];
         int n = b->n_contracts;
-        if (find(b, c) != &b->contracts[0] || n == MOST_CONTRACTS || strlen(c->entity) >= NAME_SIZE)
+        atomic_short *place = place_of(b, c);
+        if (*place || n == MOST_CONTRACTS || strlen(c->entity) >= NAME_SIZE)
             continue;
         memcpy(b->contracts[n].entity, c->entity, strlen(c->entity) + 1);
         b->contracts[n].version = c->version;
         atomic_store(&b->n_contracts, n + 1);
+        atomic_store(place, (short)n);
     }
 }
 
@@ -128,7 +133,7 @@ void board_count(struct board *b, enum board_event event)
 
 void board_count_answer(struct board *b, const struct contract *contract, int status, int64_t us)
 {
-    struct contract_counts *c = find(b, contract);
+    struct contract_counts *c = &b->contracts[contract ? *place_of(b, contract) : 0];
     size_t i = 0, slow = 0;
     while (statuses[i] && statuses[i] != status)
         i++;

@@ -1,5 +1,6 @@
 #include "fcgi-app/route.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "fcgi-app/plan_error.h"
@@ -50,14 +51,18 @@ static size_t split(const char *path, struct segment segments[MAX_SEGMENTS])
     }
 }
 
+/* A wanted contract against one of the API's, which are sorted so. */
+static int compare(const void *key, const void *element)
+{
+    const struct contract *wanted = key, *c = ((const struct api_contract *)element)->contract;
+    int order = strcmp(wanted->entity, c->entity);
+    return order ? order : wanted->version - c->version;
+}
+
 static const struct api_contract *find(const struct api *api, const char *entity, int version)
 {
-    for (size_t i = 0; i < api->n; i++) {
-        const struct contract *c = api->contracts[i].contract;
-        if (c->version == version && strcmp(c->entity, entity) == 0)
-            return &api->contracts[i];
-    }
-    return NULL;
+    struct contract wanted = {.entity = entity, .version = version};
+    return bsearch(&wanted, api->contracts, api->n, sizeof *api->contracts, compare);
 }
 
 /* "Perhaps you meant '/v1/products' or '/v2/products'.": the versions of the entity nearest to name; NULL for none. */

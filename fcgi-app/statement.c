@@ -5,16 +5,9 @@
 #include <string.h>
 
 #include "lib/mem.h"
+#include "lib/text.h"
 
-/* FNV-1a, 64 bits. A stranger may choose texts that collide; chains stay short because the book is bounded. */
-static uint64_t hash_of(const char *sql)
-{
-    uint64_t h = 14695981039346656037u;
-    for (; *sql; sql++)
-        h = (h ^ (unsigned char)*sql) * 1099511628211u;
-    return h;
-}
-
+/* A stranger may choose texts that collide; chains stay short because the book is bounded. */
 static struct statement **chain_of(struct statements *s, uint64_t hash)
 {
     return &s->chains[hash % STATEMENTS_MAX];
@@ -42,7 +35,7 @@ static void free_statement(struct statement *t)
 
 struct statement *statement_find(struct statements *s, const char *sql)
 {
-    uint64_t hash = hash_of(sql);
+    uint64_t hash = text_hash(sql);
     for (struct statement *t = *chain_of(s, hash); t; t = t->next) {
         if (t->hash != hash || strcmp(t->sql, sql) != 0)
             continue;
@@ -74,7 +67,7 @@ struct statement *statement_add(struct statements *s, const char *sql, char disp
     struct statement *t = mem_alloc(sizeof *t);
     snprintf(t->name, sizeof t->name, "s%llu", ++s->made);
     t->sql = mem_strdup(sql);
-    t->hash = hash_of(sql);
+    t->hash = text_hash(sql);
     struct statement **chain = chain_of(s, t->hash);
     t->next = *chain;
     *chain = t;

@@ -127,6 +127,14 @@ size_t text_utf8_valid(const char *s, size_t n)
     return n;
 }
 
+uint64_t text_hash(const char *s)
+{
+    uint64_t h = 14695981039346656037u;
+    for (; *s; s++)
+        h = (h ^ (unsigned char)*s) * 1099511628211u;
+    return h;
+}
+
 void text_sha256(const void *p, size_t n, char hex[65])
 {
     static const char digits[] = "0123456789abcdef";
