@@ -10,7 +10,7 @@
 #include "worker/contract_probe.h"
 
 /* As long as a lock may be waited for; where readers wait for a lock of the change already, not as long. */
-enum { LONGEST_PROBE_MS = 100, LONGEST_LOCKED_PROBE_MS = 20 };
+enum { LONGEST_PROBE_MS = 100, LONGEST_LOCKED_PROBE_MS = 5 };
 
 static const struct change_file *file_of(const struct change_application *app)
 {
