@@ -3,7 +3,8 @@
 # table begins with what the others are compared with; rounds in alternation where one stack can serve them all.
 #   ROWS         of the table, "10000 1000000"; 10000000 takes some minutes and 3 GB
 #   CONTRACTS    "1 10 100 500"
-#   CONNECTIONS  of the clients, "1 4 16 64 250"; nginx refuses what goes beyond 256 requests under way
+#   CONNECTIONS  of the clients, "1 4 16 64 250 500": busy ones ask again as soon as they are answered (up to 250, since nginx refuses
+#                what goes beyond 256 requests under way), slow ones wait, so that all together ask some 4,000 times a second
 #   RESPONDERS   "1 2 4 8"
 #   ROUNDS, SECONDS  3 of 2 s
 #   TABLES       only these: rows contracts connections responders
@@ -19,7 +20,7 @@ my ($rounds, $seconds) = ($ENV{ROUNDS} // 3, $ENV{SECONDS} // 2);
 my %sizes = (
     rows        => [split ' ', $ENV{ROWS}        // '10000 1000000'],
     contracts   => [split ' ', $ENV{CONTRACTS}   // '1 10 100 500'],
-    connections => [split ' ', $ENV{CONNECTIONS} // '1 4 16 64 250'],
+    connections => [split ' ', $ENV{CONNECTIONS} // '1 4 16 64 250 500'],
     responders  => [split ' ', $ENV{RESPONDERS}  // '1 2 4 8'],
 );
 my %path = (key => '/v1/products/%d', range => '/v1/products?id=gte.%d&order=id&limit=100');
@@ -113,7 +114,14 @@ sub grow_connections {
     ready($bench, '/v1/products/1');
     my $file = $bench->paths_file($path{key}, 100_000);
     $bench->load('oriel', $file, seconds => 1);
-    compare('connections', { map { my $n = $_; $n => { key => sub { $bench->load('oriel', $file, seconds => $seconds, connections => $n) } } } @{ $sizes{connections} } });
+    my $ways = sub {
+        my ($n) = @_;
+        return {
+            $n > 250 ? () : (busy => sub { $bench->load('oriel', $file, seconds => $seconds, connections => $n) }),
+            $n < 16  ? () : (slow => sub { $bench->load('oriel', $file, seconds => $seconds, connections => $n, pause => $n / 4) }),
+        };
+    };
+    compare('connections', { map { $_ => $ways->($_) } @{ $sizes{connections} } });
     $bench->{finished} = 1;
 }
 

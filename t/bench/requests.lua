@@ -1,5 +1,6 @@
 -- For wrk: asks for the paths in a file, one a line, in turn, each thread from another place. What the answers were is printed
--- as one line at the end, for Oriel::Bench: requests, seconds, failures, p50 and p99 in microseconds.
+-- as one line at the end, for Oriel::Bench: requests, seconds, failures, p50 and p99 in microseconds. With PAUSE each connection
+-- waits so many milliseconds on average before it asks.
 local requests, at = {}, 0
 local threads = 0
 
@@ -18,6 +19,13 @@ end
 function request()
     at = at % #requests + 1
     return requests[at]
+end
+
+local pause = tonumber(os.getenv("PAUSE"))
+if pause then
+    function delay()
+        return math.random(0, 2 * pause)
+    end
 end
 
 function done(summary, latency)

@@ -194,9 +194,11 @@ sub paths_file {
     return $file;
 }
 
-# wrk: { rate, p50, p99 } of answers per second and microseconds. Dies when an answer was an error.
+# wrk: { rate, p50, p99 } of answers per second and microseconds. Dies when an answer was an error. pause: milliseconds that each
+# connection waits on average before it asks.
 sub load {
     my ($self, $server, $file, %options) = @_;
+    local %ENV = (%ENV, $options{pause} ? (PAUSE => $options{pause}) : ());
     my ($code, $out, $err) = run_command('wrk', '-t1', '--timeout', '30s', '-c' . ($options{connections} // 16), '-d' . ($options{seconds} // 2) . 's', '--latency',
         (map { ('-H', $_) } @{ $options{headers} // [] }), '-s', 't/bench/requests.lua', $self->url($server), $file);
     die "wrk failed: $out$err\n" if $code;
