@@ -11,6 +11,8 @@ const char *new_plural(const char *word, struct arena *a)
 {
     size_t n = strlen(word);
     char last = n ? word[n - 1] : 0, before = n > 1 ? word[n - 2] : 0;
+    if (last == 's' && before && !strchr("ius", before))
+        return word; /* a plural already: lots, not bus */
     if (last == 'y' && before && !strchr("aeiou", before))
         return arena_printf(a, "%.*sies", (int)n - 1, word);
     bool hiss = (last && strchr("sxz", last)) || (last == 'h' && before && strchr("cs", before));

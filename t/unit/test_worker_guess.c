@@ -222,6 +222,9 @@ static void test_names(struct arena *a)
     is(new_plural("company", a), "companies", "companies");
     is(new_plural("day", a), "days", "days");
     is(new_plural("box", a), "boxes", "boxes");
+    is(new_plural("coffee_lots", a), "coffee_lots", "a plural stays one");
+    is(new_plural("class", a), "classes", "classes");
+    is(new_plural("status", a), "statuses", "statuses");
 }
 
 static void test_formats(struct arena *a)
