@@ -1,5 +1,7 @@
 #include "worker/batch.h"
 
+#include <limits.h>
+
 #include "lib/log.h"
 #include "worker/field_ledger.h"
 #include "worker/field_rename.h"
@@ -7,9 +9,7 @@
 #include "worker/park.h"
 #include "worker/pull.h"
 #include "worker/raw_month.h"
-
-/* So many records are read ahead at a time, between two looks whether Postgres has answered. */
-enum { READ_AHEAD = 64 };
+#include "worker/read_ahead.h"
 
 static const char doing_store[] = "storing a batch";
 
@@ -359,32 +359,16 @@ static int begin_intake(struct loader *l, struct intake *in, uint64_t offset)
     return r ? 0 : -1;
 }
 
-struct reading_ahead {
-    struct intake *intake;
-    struct delivery *delivery;
-};
-
-static bool read_ahead(void *context)
-{
-    struct reading_ahead *ahead = context;
-    if (ahead->intake->complete)
-        return false;
-    intake_read(ahead->intake, ahead->delivery, READ_AHEAD);
-    return true;
-}
-
 static enum batch_result store_and_read_ahead(struct batch *b, struct intake *next)
 {
-    struct session *s = &b->loader->session;
-    struct reading_ahead ahead = {.intake = next, .delivery = b->delivery};
-    if (!b->intake->part_ends) {
-        if (begin_intake(b->loader, next, b->intake->next_offset) < 0)
-            return judge_failure(b->loader);
-        s->meanwhile = read_ahead;
-        s->context = &ahead;
-    }
+    bool more = !b->intake->part_ends;
+    if (more && begin_intake(b->loader, next, b->intake->next_offset) < 0)
+        return judge_failure(b->loader);
+    if (more)
+        read_ahead_begin(next, b->delivery);
     enum batch_result result = store_or_not(b);
-    s->meanwhile = NULL;
+    if (more)
+        read_ahead_end(result == BATCH_STORED);
     return result;
 }
 
@@ -392,8 +376,7 @@ enum batch_result batch_run(struct loader *l, struct delivery *d, struct intake 
 {
     if (!now->batch && begin_intake(l, now, d->offset) < 0)
         return judge_failure(l);
-    while (!intake_read(now, d, READ_AHEAD))
-        ;
+    (void)intake_read(now, d, INT_MAX);
     struct batch b = {.loader = l, .delivery = d, .intake = now};
     arena_init(&b.arena);
     b.id = number(&b, now->batch);

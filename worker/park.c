@@ -2,6 +2,7 @@
 
 #include "worker/kept.h"
 #include "worker/ledger.h"
+#include "worker/read_ahead.h"
 
 static const char doing_wake[] = "taking up parked records";
 
@@ -115,9 +116,11 @@ static int take_up_woken(struct load *l, struct merge *m, struct session *s, str
         struct arena a;
         struct kept kept;
         arena_init(&a);
+        read_ahead_hold();
         result = kept_read(&kept, &a, s, batches, row, m->sources);
         if (result == 0)
             result = take_up_batch(&kept, l, m, s, changed);
+        read_ahead_resume();
         arena_release(&a);
     }
     PQclear(batches);

@@ -9,7 +9,7 @@ enum { MOST_STEPS = 200000, MOST_HEAP_KIB = 8192 };
 
 struct pattern {
     pcre2_code *code;
-    pcre2_match_data *match; /* scratch of a match; the worker has one thread */
+    pcre2_match_data *match; /* scratch of a match; one thread cleans at a time (read_ahead.h) */
     pcre2_match_context *limits;
 };
 

@@ -6,10 +6,20 @@
 /* Who makes rows collide on purpose costs so many comparisons a row, and no more: Postgres finds duplicates as well. */
 enum { FIRST_SLOTS = 2048, MOST_PROBES = 8 };
 
+/* Another one in each process, so that nobody can prepare records which collide. Drawn before any thread is made. */
+static uint64_t seed(void)
+{
+    static uint64_t at_random;
+    if (!at_random && getrandom(&at_random, sizeof at_random, 0) != sizeof at_random)
+        abort(); /* a kernel that has no randomness */
+    return at_random;
+}
+
 void rows_init(struct rows *r)
 {
     *r = (struct rows){0};
     buf_init(&r->text, ROWS_LARGEST);
+    (void)seed();
 }
 
 void rows_release(struct rows *r)
@@ -70,15 +80,6 @@ static void put_text(struct buf *b, const char *s, char end)
     else
         buf_put(b, "\\N", 2);
     buf_putc(b, end);
-}
-
-/* Another one in each process, so that nobody can prepare records which collide. */
-static uint64_t seed(void)
-{
-    static uint64_t at_random;
-    if (!at_random && getrandom(&at_random, sizeof at_random, 0) != sizeof at_random)
-        abort(); /* a kernel that has no randomness */
-    return at_random;
 }
 
 static uint64_t hash_key(const struct entity *e, const char *client, const struct cleaned *cleaned)

@@ -1,7 +1,5 @@
 #include "worker/session.h"
 
-#include <errno.h>
-#include <poll.h>
 #include <stdarg.h>
 
 #include "lib/settings.h"
@@ -86,43 +84,9 @@ static void keep_failure(struct session *s, const PGresult *r, const char *doing
     }
 }
 
-/* Waits until one of these poll events. -1: it cannot. */
-static int wait_for(PGconn *c, short events)
-{
-    struct pollfd p = {.fd = PQsocket(c), .events = events};
-    return poll(&p, 1, -1) < 0 && errno != EINTR ? -1 : 0;
-}
-
-static bool do_meanwhile(struct session *s)
-{
-    return s->meanwhile && s->meanwhile(s->context);
-}
-
-/* Sends what waits in libpq's buffer, which does not block. -1: the connection is lost. */
-static int flush(struct session *s)
-{
-    int left;
-    while ((left = PQflush(s->c)) > 0) {
-        if (!do_meanwhile(s) && wait_for(s->c, POLLIN | POLLOUT) < 0)
-            return -1;
-        if (!PQconsumeInput(s->c)) /* or Postgres might wait for us to read, and we for it */
-            return -1;
-    }
-    return left;
-}
-
-/* Sends the rest and waits for the answer, doing something else meanwhile. Where it cannot, PQgetResult tells. */
-static void await(struct session *s)
-{
-    bool sound = flush(s) == 0;
-    while (sound && s->meanwhile && PQisBusy(s->c))
-        sound = (do_meanwhile(s) || wait_for(s->c, POLLIN) == 0) && PQconsumeInput(s->c);
-}
-
 /* The result of what was sent: of several statements the last one's, or the first that failed. */
 static PGresult *receive(struct session *s)
 {
-    await(s);
     PGresult *last = NULL;
     for (PGresult *r; (r = PQgetResult(s->c));) {
         PQclear(last);
@@ -150,8 +114,7 @@ int session_open(struct session *s, const char *conninfo)
     *s = (struct session){.c = pg_connect(&target)};
     if (!s->c)
         return -1;
-    if (pg_run(s->c, "setting up the loader's session", session_settings, 0, NULL) == 0 &&
-        PQsetnonblocking(s->c, 1) == 0)
+    if (pg_run(s->c, "setting up the loader's session", session_settings, 0, NULL) == 0)
         return 0;
     session_close(s);
     return -1;
@@ -205,14 +168,11 @@ int session_copy(struct session *s, const char *doing, const char *sql, const ch
     PQclear(r);
     bool sent = true;
     for (size_t done = 0; sent && done < len; done += AT_ONCE)
-        sent =
-            PQputCopyData(s->c, data + done, len - done < AT_ONCE ? (int)(len - done) : AT_ONCE) == 1 && flush(s) == 0;
+        sent = PQputCopyData(s->c, data + done, len - done < AT_ONCE ? (int)(len - done) : AT_ONCE) == 1;
     sent = sent && PQputCopyEnd(s->c, NULL) == 1;
     if (!sent)
         keep_failure(s, NULL, doing);
     bool ok = sent;
-    if (sent)
-        await(s);
     while ((r = PQgetResult(s->c))) {
         if (ok && PQresultStatus(r) != PGRES_COMMAND_OK) {
             keep_failure(s, r, doing);

@@ -28,10 +28,6 @@ struct session {
     PGconn *c;              /* NULL: not connected */
     long long copied;       /* rows, by the last session_copy() */
     struct failure failure; /* of the last call that returned NULL or -1 */
-    /* While Postgres works on a statement, this is called again and again; it does a little of something else, or
-     * returns false when there is nothing to do. It must not use the session. NULL: only wait. */
-    bool (*meanwhile)(void *context);
-    void *context;
 };
 
 /* Connects as the writer and sets what the loader's statements need. -1 after a message. */
