@@ -121,6 +121,8 @@ my $limit = sub {
 my $bound = sub { my ($limits) = @_; return (split / /, $limits)[-1] };    # it is counted down from one probe to the next
 is($bound->($limit->('0005-beside', $second =~ s/makers_v2/makers_v4/gr, 'a change that locks no table')), 100, 'may look for 100 ms');
 is($bound->($limit->('0006-locked', 'ALTER TABLE dp.maker ADD COLUMN founded date; ' . $second =~ s/makers_v2/makers_v5/gr, 'one that does')), 5, 'no longer than 5');
+$s->sql(q{INSERT INTO dp.maker SELECT n, 'n', repeat('x', 1900) FROM generate_series(100, 2500) n});
+is($limit->('0007-large', 'ALTER TABLE dp.maker ADD COLUMN closed date; ' . $second =~ s/makers_v2/makers_v6/gr, 'one that locks a large one'), '', 'not at all');
 
 $s->finish(qr/ERROR|STATEMENT/);
 done_testing;

@@ -9,8 +9,9 @@
 #include "worker/contract_order.h"
 #include "worker/contract_probe.h"
 
-/* As long as a lock may be waited for; where readers wait for a lock of the change already, not as long. */
-enum { LONGEST_PROBE_MS = 100, LONGEST_LOCKED_PROBE_MS = 5 };
+/* As long as a lock may be waited for; where readers wait for a lock of the change already, not as long, and not at all
+ * for a table that cannot be looked through by then. */
+enum { LONGEST_PROBE_MS = 100, LONGEST_LOCKED_PROBE_MS = 5, LARGEST_LOCKED_TABLE = 4 << 20 };
 
 static const struct change_file *file_of(const struct change_application *app)
 {
@@ -155,26 +156,26 @@ static bool promises(const struct contract_difference *d)
     return false;
 }
 
-/* Has the change locked a table, so that nobody can read it? */
-static bool holds_tables(PGconn *c)
+/* How long probes may take together. */
+static long long probe_budget(PGconn *c)
 {
-    PGresult *r =
-        pg_query(c, "looking at the change's locks",
-                 "SELECT EXISTS (SELECT FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_class k ON k.oid = l.relation"
-                 " WHERE l.pid = pg_catalog.pg_backend_pid() AND l.mode = 'AccessExclusiveLock'"
-                 " AND k.relkind IN ('r', 'p', 'm'))",
-                 0, NULL);
-    bool holds = r && PQgetvalue(r, 0, 0)[0] == 't';
+    PGresult *r = pg_query(c, "looking at the change's locks",
+                           "SELECT pg_catalog.max(pg_catalog.pg_relation_size(k.oid))"
+                           " FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_class k ON k.oid = l.relation"
+                           " WHERE l.pid = pg_catalog.pg_backend_pid() AND l.mode = 'AccessExclusiveLock' AND "
+                           "k.relkind IN ('r', 'p', 'm')",
+                           0, NULL);
+    bool locked = r && !PQgetisnull(r, 0, 0);
+    bool large = locked && strtoll(PQgetvalue(r, 0, 0), NULL, 10) > LARGEST_LOCKED_TABLE;
     PQclear(r);
-    return holds;
+    return large ? 0 : locked ? LONGEST_LOCKED_PROBE_MS : LONGEST_PROBE_MS;
 }
 
 /* Holds new promises against the data. The change's locks are held meanwhile, so only for so long; prove sees all. */
 static int probe_promises(const struct change_application *app, struct arena *a, const struct contract_set *now,
                           const struct contract_differences *d)
 {
-    struct contract_probe probe = {.c = app->c, .arena = a, .set = now};
-    probe.budget = holds_tables(app->c) ? LONGEST_LOCKED_PROBE_MS : LONGEST_PROBE_MS;
+    struct contract_probe probe = {.c = app->c, .arena = a, .set = now, .budget = probe_budget(app->c)};
     const char *last = "";
     int result = 0;
     for (size_t i = 0; i < d->n; i++) {

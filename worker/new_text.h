@@ -27,8 +27,8 @@ struct new_example {
     const struct cleaned *cleaned; /* not rejected */
 };
 
-/* The plural by the rules of English that have no exceptions here: box, boxes; story, stories; lot, lots. What looks like a plural
- * stays: lots. */
+/* The plural by the rules of English that have no exceptions here: box, boxes; story, stories; lot, lots. What looks
+ * like a plural stays: lots. */
 const char *new_plural(const char *word, struct arena *a);
 
 void new_put_entity(struct buf *out, const struct new_entity *n);
