@@ -213,11 +213,13 @@ sub drop_file {
     return "$folder/$name";
 }
 
-# Waits until the worker has finished with n deliveries, however they came.
+# Waits until the worker has finished with n deliveries, however they came; for each as long as for anything else.
 sub wait_for_deliveries {
     my ($self, $n) = @_;
-    wait_until { $self->sql('SELECT count(*) FROM oriel.delivery WHERE finished_at IS NOT NULL') >= $n }
-        "$n deliveries to be loaded";
+    my $finished = sub { $self->sql('SELECT count(*) FROM oriel.delivery WHERE finished_at IS NOT NULL') };
+    for (my $seen = $finished->(); $seen < $n; $seen = $finished->()) {
+        wait_until { $finished->() > $seen } "$n deliveries to be loaded, of which $seen are";
+    }
 }
 
 # Stops everything in order and holds the teardown to its promises, each a test. expected_log: a pattern of log lines that
