@@ -168,7 +168,8 @@ static int fail_statement(struct sql *s, struct api_error *error)
 
 int sql_plan(struct plan *p, struct arena *a, const struct ast *ast, const struct range *range, const struct keyset *k)
 {
-    struct sql s = {.a = a, .strip_nulls = p->strip_nulls, .as_text = p->media == MEDIA_CSV};
+    struct sql s = {
+        .a = a, .strip_nulls = p->strip_nulls, .steady = sql_is_steady(p, ast), .as_text = p->media == MEDIA_CSV};
     buf_init(&s.text, LONGEST_SQL);
     struct outputs outputs = sql_outputs(&s, ast);
     put_statement(&s, p, ast, range, k, &outputs);

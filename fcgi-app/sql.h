@@ -1,7 +1,8 @@
 /*
  * From what a request says to the statement that asks for it. Names in the text come from the contract, casts and
  * operators from static tables; every text of the request is a parameter. So the text depends on the shape of the
- * request alone, and requests of one shape share one prepared statement.
+ * request alone (to which a short page's length belongs, sql_range.c), and requests of one shape share one prepared
+ * statement.
  */
 #ifndef ORIEL_SQL_H
 #define ORIEL_SQL_H
@@ -19,6 +20,7 @@ struct sql {
     int n_params, room;
     bool too_much;         /* parameters, or text, for one statement */
     bool strip_nulls;      /* also inside of what is written as JSON */
+    bool steady;           /* as sql_is_steady() said */
     bool as_text;          /* native columns are written as Postgres' text of them, not as JSON */
     const char *ungrouped; /* the column of an order that the groups do not have; NULL when all is well */
 };
@@ -47,6 +49,10 @@ const char *sql_root_source(struct sql *s, const struct ast *ast);
 bool sql_has_conditions(const struct ast *level);
 /* Writes the same for the rows of e that belong to one row of the level above. */
 void sql_embed_source(struct sql *s, struct ast_embed *e);
+
+/* sql_range.c: how many of them. */
+/* Can the values of the request, but for its ranges, make no other plan the best one? p->counted is set. */
+bool sql_is_steady(const struct plan *p, const struct ast *ast);
 /* " LIMIT … OFFSET …" */
 void sql_range(struct sql *s, const struct range *r);
 

@@ -97,15 +97,3 @@ void sql_embed_source(struct sql *s, struct ast_embed *e)
     }
     buf_puts(&s->text, e->level.source);
 }
-
-void sql_range(struct sql *s, const struct range *r)
-{
-    if (r->limit >= 0) {
-        buf_puts(&s->text, " LIMIT ");
-        sql_param(s, arena_printf(s->a, "%lld", r->limit), "bigint");
-    }
-    if (r->asked) {
-        buf_puts(&s->text, " OFFSET ");
-        sql_param(s, arena_printf(s->a, "%lld", r->offset), "bigint");
-    }
-}
