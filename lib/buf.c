@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/eight.h"
 #include "lib/mem.h"
 
 void buf_init(struct buf *b, size_t max)
@@ -109,33 +110,6 @@ const char *buf_str(const struct buf *b)
     return b->data ? b->data : "";
 }
 
-/* Eight times the byte c. */
-static inline uint64_t eight(unsigned char c)
-{
-    return c * (UINT64_MAX / 255);
-}
-
-/* Not 0 where one of these eight bytes is below c, which is at most 128. Above the first that is, others may be told
- * wrongly; that does not matter here. */
-static inline uint64_t below(uint64_t bytes, unsigned char c)
-{
-    return (bytes - eight(c)) & ~bytes & eight(0x80);
-}
-
-/* The bytes before the first one that JSON wants escaped; eight at a time while none is among them. */
-static size_t plain_length(const char *s, size_t n)
-{
-    size_t i = 0;
-    for (uint64_t bytes; n - i >= sizeof bytes; i += sizeof bytes) {
-        memcpy(&bytes, s + i, sizeof bytes);
-        if (below(bytes, 0x20) | below(bytes ^ eight('"'), 1) | below(bytes ^ eight('\\'), 1))
-            break;
-    }
-    while (i < n && (unsigned char)s[i] >= 0x20 && s[i] != '"' && s[i] != '\\')
-        i++;
-    return i;
-}
-
 static void put_escape(struct buf *b, unsigned char c)
 {
     static const char hex[] = "0123456789abcdef";
@@ -160,7 +134,7 @@ static void put_escape(struct buf *b, unsigned char c)
 
 void buf_json_string(struct buf *b, const char *s, size_t n)
 {
-    size_t plain = plain_length(s, n);
+    size_t plain = eight_plain_json(s, n);
     if (!reserve(b, n + 2)) /* serves the usual string, which needs no escape */
         return;
     b->data[b->len++] = '"';
@@ -169,7 +143,7 @@ void buf_json_string(struct buf *b, const char *s, size_t n)
         put_escape(b, (unsigned char)s[plain]);
         s += plain + 1;
         n -= plain + 1;
-        plain = plain_length(s, n);
+        plain = eight_plain_json(s, n);
     }
     buf_put(b, s, n);
     buf_putc(b, '"');

@@ -1,12 +1,7 @@
 #include "worker/document.h"
 
-#include <ctype.h>
-#include <json-c/json.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "lib/buf.h"
 #include "lib/text.h"
+#include "worker/json_read.h"
 
 static const struct value absent = {.kind = VALUE_ABSENT};
 
@@ -82,129 +77,88 @@ static struct value find_cell(const struct document *d, struct arena *a, const c
     return i < d->header->n ? d->cells[i] : absent;
 }
 
-/* One step into an object or an array; false when there is no such place. */
-static bool enter(json_object **at, const char *step)
+/* One step into an object or an array; NULL when there is no such place. */
+static const struct json_node *enter(const struct json *json, const struct json_node *at, const char *step, size_t n,
+                                     struct arena *a)
 {
-    long long index;
-    if (json_object_is_type(*at, json_type_object))
-        return json_object_object_get_ex(*at, step, at);
-    if (!json_object_is_type(*at, json_type_array) || (step[0] == '0' && step[1]) ||
-        text_integer(step, 0, (long long)json_object_array_length(*at) - 1, &index) < 0)
-        return false;
-    *at = json_object_array_get_idx(*at, (size_t)index);
-    return true;
+    if (at->kind == JSON_ARRAY)
+        return json_element(at, step, n);
+    const struct json_node *key = at->kind == JSON_OBJECT ? json_find_key(json, at, json_first(at), step, n, a) : NULL;
+    return key ? key + 1 : NULL;
 }
 
-/* Follows a pointer's steps. */
-static bool follow(json_object **at, struct arena *a, const char *pointer)
+const struct json_node *document_node(const struct json *json, const char *from, struct arena *a)
 {
-    if (!strpbrk(pointer + 1, "/~")) /* the usual case: one step, as it stands */
-        return enter(at, pointer + 1);
-    char *step = arena_strdup(a, pointer + 1);
-    for (char *next; step; step = next) {
-        next = strchr(step, '/');
-        if (next)
-            *next++ = 0;
-        document_unescape_step(step);
-        if (!enter(at, step))
-            return false;
+    const struct json_node *at = json->nodes;
+    if (*from != '/')
+        return enter(json, at, from, strlen(from), a);
+    for (const char *pointer = from, *end; at && *pointer; pointer = end) {
+        const char *step = pointer + 1;
+        end = strchrnul(step, '/');
+        size_t n = (size_t)(end - step);
+        if (memchr(step, '~', n)) {
+            char *key = arena_memdup(a, step, n);
+            document_unescape_step(key);
+            step = key;
+            n = strlen(key);
+        }
+        at = enter(json, at, step, n, a);
     }
-    return true;
+    return at;
 }
 
-/* A number's literal. The mark of a long integer is taken off. */
-static struct value number_value(json_object *json, struct arena *a)
+/* The JSON text of an object or array, with numbers as the document wrote them. */
+static struct value json_value(const struct json *json, const struct json_node *node, struct arena *a)
 {
-    const char *s = json_object_get_string(json);
-    size_t n = strlen(s), mark = strlen(LONG_INTEGER_MARK);
-    size_t digits = strspn(s + (*s == '-'), "0123456789");
-    if (digits >= LONG_INTEGER_DIGITS && strcmp(s + (*s == '-') + digits, LONG_INTEGER_MARK) == 0) {
-        n -= mark;
-        s = arena_memdup(a, s, n);
-    }
-    return (struct value){VALUE_NUMBER, s, n};
+    struct buf b;
+    buf_init(&b, SIZE_MAX / 4); /* what was parsed was bounded; escapes make it at most six times as long */
+    json_put(&b, json, node);
+    enum value_kind kind = node->kind == JSON_ARRAY ? VALUE_ARRAY : VALUE_OBJECT;
+    struct value v = {kind, arena_memdup(a, buf_str(&b), b.len), b.len};
+    buf_release(&b);
+    return v;
 }
 
-static struct value json_text(json_object *json, struct arena *a);
-
-struct value document_value(json_object *json, struct arena *a)
+struct value document_value(const struct json *json, const struct json_node *node, struct arena *a)
 {
-    switch (json_object_get_type(json)) {
-    case json_type_null:
+    struct value v = absent;
+    switch ((enum json_kind)node->kind) {
+    case JSON_NULL:
         return (struct value){.kind = VALUE_NULL};
-    case json_type_boolean:
-        return json_object_get_boolean(json) ? (struct value){VALUE_BOOLEAN, "true", 4}
-                                             : (struct value){VALUE_BOOLEAN, "false", 5};
-    case json_type_int:
-    case json_type_double:
-        return number_value(json, a);
-    case json_type_string:
-        return (struct value){VALUE_STRING, json_object_get_string(json), (size_t)json_object_get_string_len(json)};
-    case json_type_object:
-    case json_type_array:
-        return json_text(json, a);
+    case JSON_TRUE:
+        return (struct value){VALUE_BOOLEAN, "true", 4};
+    case JSON_FALSE:
+        return (struct value){VALUE_BOOLEAN, "false", 5};
+    case JSON_NUMBER:
+        return (struct value){VALUE_NUMBER, json->text + node->at, node->len};
+    case JSON_STRING:
+        v.kind = VALUE_STRING;
+        v.text = json_decode(json, node, a, &v.len);
+        return v;
+    case JSON_OBJECT:
+    case JSON_ARRAY:
+        return json_value(json, node, a);
     }
-    return absent;
+    return v;
 }
 
 struct value document_find(const struct document *d, struct arena *a, const char *from)
 {
     if (!d->json)
         return d->header ? find_cell(d, a, from) : absent;
-    json_object *at = d->json;
-    bool found = *from == '/' ? follow(&at, a, from) : enter(&at, from);
-    return found ? document_value(at, a) : absent;
+    const struct json_node *node = document_node(d->json, from, a);
+    return node ? document_value(d->json, node, a) : absent;
 }
 
-static void put_json(struct buf *b, struct arena *a, json_object *json);
-
-static void put_members(struct buf *b, struct arena *a, json_object *object)
+const char *document_text(const struct document *d, struct arena *a, const char *from)
 {
-    const char *separator = "";
-    json_object_object_foreach(object, key, member)
-    {
-        buf_puts(b, separator);
-        buf_json_string(b, key, strlen(key));
-        buf_putc(b, ':');
-        put_json(b, a, member);
-        separator = ",";
-    }
+    struct value v = document_find(d, a, from);
+    return v.text ? arena_memdup(a, v.text, v.len) : NULL;
 }
 
-/* The depth is bounded by the parser's. */
-static void put_json(struct buf *b, struct arena *a, json_object *json)
+long long document_integer(const struct document *d, struct arena *a, const char *from)
 {
-    if (json_object_is_type(json, json_type_object)) {
-        buf_putc(b, '{');
-        put_members(b, a, json);
-        buf_putc(b, '}');
-    } else if (json_object_is_type(json, json_type_array)) {
-        buf_putc(b, '[');
-        for (size_t i = 0; i < json_object_array_length(json); i++) {
-            if (i)
-                buf_putc(b, ',');
-            put_json(b, a, json_object_array_get_idx(json, i));
-        }
-        buf_putc(b, ']');
-    } else {
-        struct value v = document_value(json, a);
-        if (v.kind == VALUE_STRING)
-            buf_json_string(b, v.text, v.len);
-        else if (v.kind == VALUE_NULL)
-            buf_puts(b, "null");
-        else
-            buf_put(b, v.text, v.len);
-    }
-}
-
-/* The JSON text of an object or array, with numbers as the document wrote them. */
-static struct value json_text(json_object *json, struct arena *a)
-{
-    struct buf b;
-    buf_init(&b, SIZE_MAX / 4); /* what was parsed was bounded; escapes make it at most six times as long */
-    put_json(&b, a, json);
-    enum value_kind kind = json_object_is_type(json, json_type_array) ? VALUE_ARRAY : VALUE_OBJECT;
-    struct value v = {kind, arena_memdup(a, buf_str(&b), b.len), b.len};
-    buf_release(&b);
-    return v;
+    long long n;
+    const char *text = document_text(d, a, from);
+    return text && text_integer(text, INT64_MIN, INT64_MAX, &n) == 0 ? n : 0;
 }

@@ -10,7 +10,7 @@
 enum value_kind {
     VALUE_ABSENT, /* the document has no such place */
     VALUE_NULL,
-    VALUE_STRING,  /* text: decoded, UTF-8; may hold NUL bytes, so go by len */
+    VALUE_STRING,  /* text: decoded, UTF-8; may hold NUL bytes */
     VALUE_NUMBER,  /* text: the literal's digits as written, never through a double */
     VALUE_BOOLEAN, /* text: true or false */
     VALUE_OBJECT,  /* text: its JSON */
@@ -19,11 +19,12 @@ enum value_kind {
 
 struct value {
     enum value_kind kind;
-    const char *text;
+    const char *text; /* nothing stands behind it: go by len */
     size_t len;
 };
 
-struct json_object;
+struct json;
+struct json_node;
 
 /* The columns of a CSV. names is NULL when it has no header record: they then go by "#1", "#2", … only. */
 struct header {
@@ -36,7 +37,7 @@ struct header {
 const struct header *header_make(struct arena *a, const char *const *names, size_t n);
 
 struct document {
-    struct json_object *json;    /* JSON; else NULL */
+    const struct json *json;     /* JSON; else NULL */
     const struct header *header; /* CSV */
     const struct value *cells;   /* CSV; as many as the header has */
 };
@@ -47,19 +48,20 @@ struct document {
  */
 struct value document_find(const struct document *d, struct arena *a, const char *from);
 
-/* The same for a value that is at hand. json may be NULL, which is JSON's null. */
-struct value document_value(struct json_object *json, struct arena *a);
+/* The same as text with a NUL behind it, in a; NULL where nothing stands, or null. As a whole number; 0 when it is
+ * none. */
+const char *document_text(const struct document *d, struct arena *a, const char *from);
+long long document_integer(const struct document *d, struct arena *a, const char *from);
+
+/* The node at `from`; NULL when there is no such place. */
+const struct json_node *document_node(const struct json *json, const char *from, struct arena *a);
+/* What a node says. */
+struct value document_value(const struct json *json, const struct json_node *node, struct arena *a);
 
 /* The column, from 0 on, that `from` means; h->n when there is none. */
 size_t document_column(const struct header *h, struct arena *a, const char *from);
 
 /* Turns "~1" into "/" and "~0" into "~" (RFC 6901, section 4), in place: a pointer's step becomes a key. */
 void document_unescape_step(char *s);
-
-/* Integers of so many digits may not fit 64 bits; see LONG_INTEGER_MARK. */
-enum { LONG_INTEGER_DIGITS = 19 };
-/* Stands behind the digits of a long integer in what json-c is given: as an integer it would saturate, as a double it
- * keeps its text. document_find() takes it off again. */
-#define LONG_INTEGER_MARK "e0"
 
 #endif

@@ -3,6 +3,7 @@
 #include <json-c/json.h>
 #include <string.h>
 
+#include "worker/cfg_value.h"
 #include "worker/convert.h"
 #include "worker/date_form.h"
 #include "worker/operation.h"
@@ -153,7 +154,7 @@ static const char *own_text(const struct field *f, const struct cfg *c, struct a
         cfg_error(c, "write a whole number as long as this as a string");
         return NULL;
     }
-    struct value v = document_value(c->value, a);
+    struct value v = cfg_value(c, a);
     struct cell text;
     struct fault fault;
     if (v.kind == VALUE_NULL) {

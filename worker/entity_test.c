@@ -3,6 +3,7 @@
 #include <json-c/json.h>
 #include <string.h>
 
+#include "worker/cfg_value.h"
 #include "worker/clean.h"
 #include "worker/reader.h"
 
@@ -24,7 +25,7 @@ struct columns {
 static void add_column(const struct cfg *member, void *context)
 {
     struct columns *c = context;
-    struct value v = document_value(member->value, c->arena);
+    struct value v = cfg_value(member, c->arena);
     if (v.kind != VALUE_STRING)
         cfg_error(member, "a cell of a CSV is a text");
     c->names[c->n] = member->key;
@@ -62,7 +63,7 @@ static bool clean(struct trial *t)
 {
     const struct cfg *json = cfg_get(t->test, "document"), *csv = cfg_get(t->test, "csv");
     const struct cfg *record = cfg_get(t->test, "record");
-    struct document d = {.json = json->value};
+    struct document d;
     if (json->present + csv->present + record->present != 1) {
         cfg_error(t->test, "one of \"document\", \"csv\" and \"record\" has to say what goes in");
         return false;
@@ -73,7 +74,9 @@ static bool clean(struct trial *t)
     }
     if (csv->present)
         d = csv_document(csv, t->arena);
-    else if (!json_object_is_type(json->value, json_type_object)) {
+    else if (json_object_is_type(json->value, json_type_object))
+        d = cfg_document(json, t->arena);
+    else {
         cfg_error(json, "an object was expected");
         return false;
     }
@@ -95,9 +98,9 @@ static const char *all_reasons(const struct cleaned *cleaned, struct arena *a)
     return *text ? text : "none";
 }
 
-static const char *quoted(const char *text, struct arena *a)
+static const char *quoted(const char *text, size_t n, struct arena *a)
 {
-    return text ? arena_printf(a, "\"%s\"", text) : "null";
+    return text ? arena_printf(a, "\"%.*s\"", (int)n, text) : "null";
 }
 
 static void compare_field(const struct cfg *expected, void *context)
@@ -111,9 +114,13 @@ static void compare_field(const struct cfg *expected, void *context)
         cfg_error(expected, "%s has no field of that name", e->path);
         return;
     }
-    const char *text = document_value(expected->value, t->arena).text, *got = t->cleaned.cells[i].text;
-    if (text && got ? strcmp(text, got) != 0 : text != got)
-        cfg_error(expected, "expected %s, got %s", quoted(text, t->arena), quoted(got, t->arena));
+    const struct value wanted = cfg_value(expected, t->arena);
+    const struct cell *got = &t->cleaned.cells[i];
+    bool same = wanted.text && got->text ? wanted.len == got->len && memcmp(wanted.text, got->text, got->len) == 0
+                                         : wanted.text == got->text;
+    if (!same)
+        cfg_error(expected, "expected %s, got %s", quoted(wanted.text, wanted.len, t->arena),
+                  quoted(got->text, got->len, t->arena));
 }
 
 static bool same_reason(const struct cfg *expected, const struct reason *got)

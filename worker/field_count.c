@@ -1,14 +1,13 @@
 #include "worker/field_count.h"
 
-#include <json-c/json.h>
-
-#include "lib/buf.h"
 #include "lib/text.h"
+#include "worker/json_read.h"
 
 struct place {
     const struct place *parent; /* NULL: the whole record */
-    const char *key;            /* of an object, or a column's name */
-    const char *from;           /* as entity files name it; of an unknown place NULL until it is asked for */
+    const char *key;            /* of an object, or a column's name; n_key bytes and a NUL */
+    size_t n_key;
+    const char *from; /* as entity files name it; of an unknown place NULL until it is asked for */
     uint32_t hash;
     bool asked;  /* a field is read from here */
     bool on_way; /* a field is read from further below */
@@ -19,29 +18,35 @@ struct place {
 };
 
 /* FNV-1a, 32 bits, over the parent's hash and the key. */
-static uint32_t hash_of(const struct place *parent, const char *key)
+static uint32_t hash_of(const struct place *parent, const char *key, size_t n)
 {
     uint32_t h = parent->hash;
-    for (; *key; key++)
-        h = (h ^ (unsigned char)*key) * 0x01000193u;
+    for (size_t i = 0; i < n; i++)
+        h = (h ^ (unsigned char)key[i]) * 0x01000193u;
     return h ^ h >> 15;
 }
 
+static bool is_called(const struct place *p, const char *key, size_t n)
+{
+    return p->n_key == n && memcmp(p->key, key, n) == 0;
+}
+
 /* The slot of that place, or the one where it goes; there is always a free one. */
-static struct place **slot_of(const struct field_count *f, const struct place *parent, const char *key, uint32_t hash)
+static struct place **slot_of(const struct field_count *f, const struct place *parent, const char *key, size_t n,
+                              uint32_t hash)
 {
     for (size_t i = hash;; i++) {
         struct place **slot = &f->slots[i & (f->n_slots - 1)];
-        if (!*slot || ((*slot)->hash == hash && (*slot)->parent == parent && strcmp((*slot)->key, key) == 0))
+        if (!*slot || ((*slot)->hash == hash && (*slot)->parent == parent && is_called(*slot, key, n)))
             return slot;
     }
 }
 
 static struct place *add(struct field_count *f, struct arena *a, struct place **slot, const struct place *parent,
-                         const char *key, uint32_t hash)
+                         const char *key, size_t n, uint32_t hash)
 {
     struct place *p = arena_alloc(a, sizeof *p);
-    *p = (struct place){.parent = parent, .key = arena_strdup(a, key), .hash = hash};
+    *p = (struct place){.parent = parent, .key = arena_memdup(a, key, n), .n_key = n, .hash = hash};
     *slot = p;
     f->list[f->n++] = p;
     return p;
@@ -51,9 +56,10 @@ static struct place *add(struct field_count *f, struct arena *a, struct place **
 
 static struct place *ask_step(struct field_count *f, const struct place *parent, const char *key)
 {
-    uint32_t hash = hash_of(parent, key);
-    struct place **slot = slot_of(f, parent, key, hash);
-    return *slot ? *slot : add(f, &f->asked, slot, parent, key, hash);
+    size_t n = strlen(key);
+    uint32_t hash = hash_of(parent, key, n);
+    struct place **slot = slot_of(f, parent, key, n, hash);
+    return *slot ? *slot : add(f, &f->asked, slot, parent, key, n, hash);
 }
 
 static void ask(struct field_count *f, const char *from)
@@ -119,7 +125,7 @@ void field_count_reset(struct field_count *f)
     memset(f->slots, 0, f->n_slots * sizeof(struct place *));
     for (size_t i = 0; i < f->n_asked; i++) {
         struct place *p = f->list[i];
-        *slot_of(f, p->parent, p->key, p->hash) = p;
+        *slot_of(f, p->parent, p->key, p->n_key, p->hash) = p;
         p->n = 0;
         p->first = p->next = NULL;
     }
@@ -140,70 +146,79 @@ static bool is_asked_as_a_whole(const struct place *p)
 }
 
 /* The place of a key; NULL when it belongs to one that is asked for, or is told apart from others no more. */
-static struct place *find(struct field_count *f, const struct place *parent, const char *key)
+static struct place *find(struct field_count *f, const struct place *parent, const char *key, size_t n)
 {
-    uint32_t hash = hash_of(parent, key);
-    struct place **slot = slot_of(f, parent, key, hash);
+    uint32_t hash = hash_of(parent, key, n);
+    struct place **slot = slot_of(f, parent, key, n, hash);
     if (*slot)
         return *slot;
     if (is_asked_as_a_whole(parent))
         return NULL;
-    if (f->n - f->n_asked < MOST_UNKNOWN_FIELDS && strlen(key) <= LONGEST_FIELD_NAME)
-        return add(f, &f->found, slot, parent, key, hash);
+    if (f->n - f->n_asked < MOST_UNKNOWN_FIELDS && n <= LONGEST_FIELD_NAME)
+        return add(f, &f->found, slot, parent, key, n, hash);
     f->others++;
     return NULL;
 }
 
-static void look_into(struct field_count *f, struct place *at, json_object *json);
+/* A record that is looked into. */
+struct looking {
+    struct field_count *f;
+    const struct json *json;
+    struct arena *arena;
+};
 
-static void note(struct field_count *f, struct place *p, json_object *value)
+static void look_into(const struct looking *l, struct place *at, const struct json_node *node);
+
+static void note(const struct looking *l, struct place *p, const struct json_node *value)
 {
-    bool deeper =
-        p->on_way && (json_object_is_type(value, json_type_object) || json_object_is_type(value, json_type_array));
+    bool deeper = p->on_way && (value->kind == JSON_OBJECT || value->kind == JSON_ARRAY);
     if (deeper)
-        look_into(f, p, value);
+        look_into(l, p, value);
     /* What stands where a way to fields should be is not asked for either; null is nothing. */
-    if (p->asked || !p->on_way || (!deeper && value))
+    if (p->asked || !p->on_way || (!deeper && value->kind != JSON_NULL))
         p->n++;
 }
 
-static void look_into_object(struct field_count *f, struct place *at, json_object *object)
+static void look_into_object(const struct looking *l, struct place *at, const struct json_node *object)
 {
     struct place **expected = &at->first;
-    json_object_object_foreach(object, key, value)
-    {
+    for (const struct json_node *k = json_first(object), *end = json_behind(object); k < end; k = json_next_key(k)) {
+        size_t n;
+        const char *key = json_decode(l->json, k, l->arena, &n);
         struct place *p = *expected;
-        if (!p || strcmp(p->key, key) != 0)
-            p = find(f, at, key);
+        if (!p || !is_called(p, key, n))
+            p = find(l->f, at, key, n);
         if (!p)
             continue;
         *expected = p;
         expected = &p->next;
-        note(f, p, value);
+        note(l, p, k + 1);
     }
 }
 
-static void look_into_array(struct field_count *f, const struct place *at, json_object *array)
+static void look_into_array(const struct looking *l, const struct place *at, const struct json_node *array)
 {
-    size_t length = json_object_array_length(array);
+    const struct field_count *f = l->f;
     for (size_t i = 0; i < f->n_asked; i++) {
-        long long index;
-        if (f->list[i]->parent == at && text_integer(f->list[i]->key, 0, (long long)length - 1, &index) == 0)
-            note(f, f->list[i], json_object_array_get_idx(array, (size_t)index));
+        const struct json_node *element =
+            f->list[i]->parent == at ? json_element(array, f->list[i]->key, f->list[i]->n_key) : NULL;
+        if (element)
+            note(l, f->list[i], element);
     }
 }
 
-static void look_into(struct field_count *f, struct place *at, json_object *json)
+static void look_into(const struct looking *l, struct place *at, const struct json_node *node)
 {
-    if (json_object_is_type(json, json_type_array))
-        look_into_array(f, at, json);
+    if (node->kind == JSON_ARRAY)
+        look_into_array(l, at, node);
     else
-        look_into_object(f, at, json);
+        look_into_object(l, at, node);
 }
 
 static struct place *asked_column(const struct field_count *f, const char *key)
 {
-    struct place *p = *slot_of(f, f->root, key, hash_of(f->root, key));
+    size_t n = strlen(key);
+    struct place *p = *slot_of(f, f->root, key, n, hash_of(f->root, key, n));
     return p && p->asked ? p : NULL;
 }
 
@@ -217,7 +232,8 @@ static void add_column(struct field_count *f, const char *name, size_t number)
             asked[i]->n += f->rows;
     if (asked[0] || asked[1])
         return;
-    struct place *p = find(f, f->root, *name ? name : by_number);
+    const char *key = *name ? name : by_number;
+    struct place *p = find(f, f->root, key, strlen(key));
     if (p)
         p->n += f->rows;
     else
@@ -238,11 +254,11 @@ static void add_columns(struct field_count *f)
     f->rows = 0;
 }
 
-void field_count_record(struct field_count *f, const struct document *d)
+void field_count_record(struct field_count *f, const struct document *d, struct arena *a)
 {
     f->records++;
     if (d->json) {
-        look_into(f, f->root, d->json);
+        look_into(&(struct looking){f, d->json, a}, f->root, d->json->nodes);
         return;
     }
     if (d->header->names != f->header.names || d->header->n != f->header.n) {

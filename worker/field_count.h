@@ -44,7 +44,8 @@ struct field_deviation {
 void field_count_init(struct field_count *f, const struct source *source);
 void field_count_release(struct field_count *f);
 void field_count_reset(struct field_count *f);
-void field_count_record(struct field_count *f, const struct document *d);
+/* What is made on the way lives in a. */
+void field_count_record(struct field_count *f, const struct document *d, struct arena *a);
 /* All unknown fields, in the order in which they came, and the asked ones that some record lacks. In a. */
 struct field_deviation *field_count_list(struct field_count *f, struct arena *a, size_t *n);
 

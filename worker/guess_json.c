@@ -1,5 +1,3 @@
-#include <json-c/json.h>
-
 #include "worker/encoding.h"
 #include "worker/guess.h"
 #include "worker/guess_format.h"
@@ -8,23 +6,25 @@
 enum { DEEPEST = 4 /* objects around the records */ };
 
 /* Takes the array with most objects; of as many, the first. */
-static void search(struct guess_json *found, struct arena *a, json_object *value, const char *pointer, int depth)
+static void search(struct guess_json *found, struct arena *a, const struct json *json, const struct json_node *value,
+                   const char *pointer, int depth)
 {
-    if (json_object_is_type(value, json_type_array)) {
-        size_t n = json_object_array_length(value), objects = 0;
-        for (size_t i = 0; i < n; i++)
-            objects += json_object_is_type(json_object_array_get_idx(value, i), json_type_object) != 0;
+    const struct json_node *end = json_behind(value);
+    if (value->kind == JSON_ARRAY) {
+        size_t objects = 0;
+        for (const struct json_node *e = json_first(value); e < end; e = json_behind(e))
+            objects += e->kind == JSON_OBJECT;
         if (objects > found->records) {
             found->records = objects;
             found->pointer = pointer;
         }
         return;
     }
-    if (!json_object_is_type(value, json_type_object) || depth >= DEEPEST)
+    if (value->kind != JSON_OBJECT || depth >= DEEPEST)
         return;
-    json_object_object_foreach(value, key, member)
-    {
-        search(found, a, member, arena_printf(a, "%s/%s", pointer, guess_step(key, a)), depth + 1);
+    for (const struct json_node *key = json_first(value); key < end; key = json_next_key(key)) {
+        const char *step = guess_step(json_name(json, key, a), a);
+        search(found, a, json, key + 1, arena_printf(a, "%s/%s", pointer, step), depth + 1);
     }
 }
 
@@ -33,8 +33,8 @@ void guess_json(struct guess_json *out, struct arena *a, const char *encoding, c
     struct json_mistake mistake;
     size_t length = n;
     const char *text = encoding_decode(encoding, a, bytes, n, &length);
-    json_object *json = text ? json_read(text, length, a, &mistake) : NULL;
+    const struct json *json = text ? json_read(text, length, a, &mistake) : NULL;
     *out = (struct guess_json){.sound = json != NULL};
     if (json)
-        search(out, a, json, "", 0);
+        search(out, a, json, json->nodes, "", 0);
 }

@@ -1,9 +1,9 @@
 /* Taking a sample in: where in the documents something stands, and what the values there are like. */
 #include <ctype.h>
-#include <json-c/json.h>
 
 #include "lib/text.h"
 #include "worker/guess_form.h"
+#include "worker/json_read.h"
 #include "worker/operation.h"
 
 enum {
@@ -218,17 +218,17 @@ const char *guess_step(const char *key, struct arena *a)
     return out;
 }
 
-static void add_members(struct guess *g, json_object *object, const char *at, const char *label, size_t depth,
-                        struct arena *scratch)
+static void add_members(struct guess *g, const struct json *json, const struct json_node *object, const char *at,
+                        const char *label, size_t depth, struct arena *scratch)
 {
-    json_object_object_foreach(object, key, member)
-    {
+    for (const struct json_node *k = json_first(object); k < json_behind(object); k = json_next_key(k)) {
+        const char *key = json_name(json, k, scratch);
         const char *from = arena_printf(scratch, "%s/%s", at, guess_step(key, scratch));
         const char *name = *label ? arena_printf(scratch, "%s %s", label, key) : key;
-        if (depth && json_object_is_type(member, json_type_object) && json_object_object_length(member))
-            add_members(g, member, from, name, depth - 1, scratch);
+        if (depth && k[1].kind == JSON_OBJECT && k[1].size > 1)
+            add_members(g, json, k + 1, from, name, depth - 1, scratch);
         else {
-            struct value v = document_value(member, scratch);
+            struct value v = document_value(json, k + 1, scratch);
             add_value(g, from, name, g->n, &v, scratch);
         }
     }
@@ -247,7 +247,7 @@ static const char *column_from(const struct header *h, size_t i, struct arena *a
 void guess_add(struct guess *g, const struct document *d, struct arena *scratch)
 {
     if (d->json)
-        add_members(g, d->json, "", "", g->depth, scratch);
+        add_members(g, d->json, d->json->nodes, "", "", g->depth, scratch);
     for (size_t i = 0; !d->json && i < d->header->n; i++) {
         const char *name = d->header->names ? d->header->names[i] : "";
         const char *from = g->records && i < g->n ? g->places[i]->from : column_from(d->header, i, scratch);

@@ -58,7 +58,7 @@ static void take(struct intake *in, const struct source *source, const struct re
     in->next_offset = record->next_offset;
     struct lineage at = {.batch = in->batch, .line = in->n};
     if (!record->problem)
-        field_count_record(&in->fields, &record->document);
+        field_count_record(&in->fields, &record->document, &in->load.record);
     for (size_t i = 0; i < source->n_entities; i++)
         load_record(&in->load, (size_t)(source->entities[i] - in->load.set->list), record, at, source->client);
 }

@@ -1,7 +1,5 @@
 #include "worker/json_array.h"
 
-#include <json-c/json.h>
-
 #include "lib/log.h"
 #include "worker/json_read.h"
 #include "worker/reader.h"
@@ -105,11 +103,10 @@ static bool is_step(const char *key, size_t n, const char *pointer)
         step[k++] = !tilde ? step[i] : step[++i] == '0' ? '~' : '/';
     }
     const char *quoted = arena_printf(&a, "[%.*s]", (int)n, key);
-    json_object *json = memchr(key, '\\', n) ? json_read(quoted, strlen(quoted), &a, &mistake) : NULL;
-    json_object *text = json ? json_object_array_get_idx(json, 0) : NULL;
-    bool same =
-        text ? (size_t)json_object_get_string_len(text) == k && memcmp(json_object_get_string(text), step, k) == 0
-             : n == k + 2 && memcmp(key + 1, step, k) == 0;
+    const struct json *json = memchr(key, '\\', n) ? json_read(quoted, strlen(quoted), &a, &mistake) : NULL;
+    size_t n_name = n - 2;
+    const char *name = json ? json_decode(json, json_first(json->nodes), &a, &n_name) : key + 1;
+    bool same = n_name == k && memcmp(name, step, k) == 0;
     arena_release(&a);
     return same;
 }

@@ -10,8 +10,8 @@ struct span {
     size_t at, len; /* bytes of the text */
 };
 
-/* The value at `from` (see document.h) in n bytes of UTF-8 with a NUL behind them, a record of this format that can be
- * parsed; a text with its quotes. False when there is no such place. header may be NULL: columns go by number. */
+/* The value at `from` (see document.h) in n bytes of UTF-8, a record of this format that can be parsed; a text with its
+ * quotes. False when there is no such place. header may be NULL: columns go by number. */
 bool locate_value(const struct format *f, const struct header *header, const char *text, size_t n, const char *from,
                   struct arena *a, struct span *out);
 

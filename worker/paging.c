@@ -1,8 +1,7 @@
 #include "worker/paging.h"
 
-#include <json-c/json.h>
-
 #include "lib/buf.h"
+#include "worker/document.h"
 #include "worker/http.h"
 #include "worker/json_array.h"
 #include "worker/json_read.h"
@@ -51,25 +50,15 @@ void paging_load(struct paging *p, const struct cfg *root)
     p->keep = cfg_bool(c, "keep", false);
 }
 
-static const char *member(struct json_object *json, const char *key)
-{
-    json_object *value;
-    return json_object_object_get_ex(json, key, &value) ? json_object_get_string(value) : NULL;
-}
-
 void page_parse(struct page *page, struct arena *a, const char *at)
 {
     struct json_mistake mistake;
-    json_object *json = at ? json_read(at, strlen(at), a, &mistake) : NULL, *number;
-    *page = (struct page){0};
-    if (!json || !json_object_is_type(json, json_type_object))
-        return;
-    *page = (struct page){.text = member(json, "text"),
-                          .etag = member(json, "etag"),
-                          .modified = member(json, "modified"),
-                          .sha256 = member(json, "sha256")};
-    if (json_object_object_get_ex(json, "number", &number))
-        page->number = json_object_get_int64(number);
+    const struct document d = {.json = at ? json_read(at, strlen(at), a, &mistake) : NULL};
+    *page = (struct page){.number = document_integer(&d, a, "/number"),
+                          .text = document_text(&d, a, "/text"),
+                          .etag = document_text(&d, a, "/etag"),
+                          .modified = document_text(&d, a, "/modified"),
+                          .sha256 = document_text(&d, a, "/sha256")};
 }
 
 static void put(struct buf *b, const char *key, const char *value)
@@ -125,12 +114,9 @@ const char *paging_find_next(const struct paging *p, const char *text, size_t n,
     if (json_locate(text, n, p->field, &at, &len) <= 0)
         return NULL;
     const char *list = arena_printf(a, "[%.*s]", (int)len, text + at);
-    json_object *json = json_read(list, strlen(list), a, &mistake);
-    json_object *value = json ? json_object_array_get_idx(json, 0) : NULL;
-    if (!value || !(json_object_is_type(value, json_type_string) || json_object_is_type(value, json_type_int) ||
-                    json_object_is_type(value, json_type_double)))
+    const struct document d = {.json = json_read(list, strlen(list), a, &mistake)};
+    struct value next = document_find(&d, a, "/0");
+    if (!next.len || (next.kind != VALUE_STRING && next.kind != VALUE_NUMBER))
         return NULL;
-    const char *next = json_object_get_string(value);
-    bool number = !json_object_is_type(value, json_type_string);
-    return number ? arena_memdup(a, text + at, len) : *next ? next : NULL;
+    return arena_memdup(a, next.text, next.len);
 }

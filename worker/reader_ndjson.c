@@ -1,13 +1,11 @@
-#include <json-c/json.h>
-
 #include "worker/json_read.h"
 #include "worker/record.h"
 
 void ndjson_parse(const char *text, size_t n, struct arena *a, struct record *out)
 {
     struct json_mistake mistake;
-    json_object *json = json_read(text, n, a, &mistake);
-    if (json && json_object_is_type(json, json_type_object))
+    const struct json *json = json_read(text, n, a, &mistake);
+    if (json && json->nodes->kind == JSON_OBJECT)
         out->document.json = json;
     else if (json)
         record_problem(out, a, REASON_MALFORMED, "json", text, n, 0, "a record has to be an object");

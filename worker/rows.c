@@ -1,25 +1,17 @@
 #include "worker/rows.h"
 
-#include <sys/random.h>
 #include <xxhash.h>
+
+#include "worker/hash_seed.h"
 
 /* Who makes rows collide on purpose costs so many comparisons a row, and no more: Postgres finds duplicates as well. */
 enum { FIRST_SLOTS = 2048, MOST_PROBES = 8 };
-
-/* Another one in each process, so that nobody can prepare records which collide. Drawn before any thread is made. */
-static uint64_t seed(void)
-{
-    static uint64_t at_random;
-    if (!at_random && getrandom(&at_random, sizeof at_random, 0) != sizeof at_random)
-        abort(); /* a kernel that has no randomness */
-    return at_random;
-}
 
 void rows_init(struct rows *r)
 {
     *r = (struct rows){0};
     buf_init(&r->text, ROWS_LARGEST);
-    (void)seed();
+    (void)hash_seed(); /* drawn before any thread is made */
 }
 
 void rows_release(struct rows *r)
@@ -84,7 +76,7 @@ static void put_text(struct buf *b, const char *s, char end)
 
 static uint64_t hash_key(const struct entity *e, const char *client, const struct cleaned *cleaned)
 {
-    uint64_t h = e->keyed_by_client ? XXH3_64bits_withSeed(client, strlen(client), seed()) : seed();
+    uint64_t h = e->keyed_by_client ? XXH3_64bits_withSeed(client, strlen(client), hash_seed()) : hash_seed();
     for (size_t i = 0; i < e->n_fields; i++)
         if (e->fields[i].key && cleaned->cells[i].text)
             h = XXH3_64bits_withSeed(cleaned->cells[i].text, cleaned->cells[i].len, h);
@@ -181,7 +173,7 @@ bool rows_add(struct rows *r, const struct entity *e, struct lineage at, const c
     buf_putc(b, '\n');
     if (b->failed)
         return true; /* it is told when the rows are stored */
-    uint64_t h = XXH3_64bits_withSeed(b->data + said, b->len - said, seed());
+    uint64_t h = XXH3_64bits_withSeed(b->data + said, b->len - said, hash_seed());
     uint32_t *slot = slot_of(r, h, b->data + said, b->len - said);
     if (slot && *slot && repeats(r, slot, at)) {
         buf_trim_end(b, b->len - start);

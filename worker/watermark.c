@@ -1,37 +1,30 @@
 #include "worker/watermark.h"
 
-#include <json-c/json.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "worker/document.h"
 #include "worker/json_read.h"
 
 enum { LARGEST_PLACE = 1 << 20 };
 
-static const char *member(struct json_object *json, const char *key)
-{
-    json_object *value;
-    return json_object_object_get_ex(json, key, &value) ? json_object_get_string(value) : NULL;
-}
-
 void watermark_parse(struct watermark_place *p, struct arena *a, const char *at)
 {
     struct json_mistake mistake;
-    json_object *json = at ? json_read(at, strlen(at), a, &mistake) : NULL, *marks;
-    *p = (struct watermark_place){0};
-    if (!json || !json_object_is_type(json, json_type_object))
-        return;
-    *p = (struct watermark_place){.settled = member(json, "settled"),
-                                  .xmin = member(json, "xmin"),
-                                  .xmax = member(json, "xmax"),
-                                  .high = member(json, "high"),
-                                  .watermark = member(json, "watermark"),
-                                  .key = member(json, "key"),
-                                  .runs = member(json, "runs")};
-    size_t n = json_object_object_get_ex(json, "marks", &marks) ? json_object_array_length(marks) : 0;
-    for (size_t i = 0; i < n && i < MOST_MARKS; i++) {
-        json_object *mark = json_object_array_get_idx(marks, i);
-        p->marks[p->n_marks++] = (struct watermark_mark){member(mark, "xmax"), member(mark, "watermark")};
+    const struct document d = {.json = at ? json_read(at, strlen(at), a, &mistake) : NULL};
+    *p = (struct watermark_place){.settled = document_text(&d, a, "/settled"),
+                                  .xmin = document_text(&d, a, "/xmin"),
+                                  .xmax = document_text(&d, a, "/xmax"),
+                                  .high = document_text(&d, a, "/high"),
+                                  .watermark = document_text(&d, a, "/watermark"),
+                                  .key = document_text(&d, a, "/key"),
+                                  .runs = document_text(&d, a, "/runs")};
+    for (size_t i = 0; i < MOST_MARKS; i++) {
+        const char *mark = arena_printf(a, "/marks/%zu", i);
+        if (document_find(&d, a, mark).kind != VALUE_OBJECT)
+            break;
+        p->marks[p->n_marks++] = (struct watermark_mark){document_text(&d, a, arena_printf(a, "%s/xmax", mark)),
+                                                         document_text(&d, a, arena_printf(a, "%s/watermark", mark))};
     }
 }
 

@@ -31,7 +31,7 @@ static void take(struct field_count *f, const char *json)
     struct document d = {.json = json_read(json, strlen(json), &a, &mistake)};
     if (!d.json)
         abort();
-    field_count_record(f, &d);
+    field_count_record(f, &d, &a);
 }
 
 /* "place=n" for what is unknown, "-place=n" for what is missing. */
@@ -103,7 +103,7 @@ static void test_hostile(void)
 
 static void take_row(struct field_count *f, const struct header *h)
 {
-    field_count_record(f, &(struct document){.header = h});
+    field_count_record(f, &(struct document){.header = h}, &a);
 }
 
 static struct field column_fields[] = {{.name = "id", .from = FROM("/id")},
