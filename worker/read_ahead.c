@@ -24,7 +24,6 @@ static void lock(void)
 
 static void unlock(void)
 {
-    pthread_cond_broadcast(&ahead.moved);
     pthread_mutex_unlock(&ahead.lock);
 }
 
@@ -33,21 +32,33 @@ static void wait_for_a_move(void)
     pthread_cond_wait(&ahead.moved, &ahead.lock);
 }
 
+static void tell_of_a_move(void)
+{
+    pthread_cond_broadcast(&ahead.moved);
+}
+
+/* Reads a little. Whoever waits is woken when that is what he waits for, not each time: it costs more than a record. */
+static void read_some(void)
+{
+    struct intake *in = ahead.intake;
+    ahead.reading = true;
+    unlock();
+    bool complete = intake_read(in, ahead.delivery, AT_ONCE);
+    lock();
+    ahead.reading = false;
+    if (complete)
+        ahead.intake = NULL;
+    if (!ahead.intake || ahead.held)
+        tell_of_a_move();
+}
+
 static void *run(void *unused)
 {
-    for (lock();;) {
-        while (!ahead.intake || ahead.held)
+    for (lock();;)
+        if (ahead.intake && !ahead.held)
+            read_some();
+        else
             wait_for_a_move();
-        struct intake *in = ahead.intake;
-        ahead.reading = true;
-        unlock();
-        bool complete = intake_read(in, ahead.delivery, AT_ONCE);
-        lock();
-        ahead.reading = false;
-        if (complete)
-            ahead.intake = NULL;
-        pthread_cond_broadcast(&ahead.moved);
-    }
     return unused;
 }
 
@@ -74,6 +85,7 @@ void read_ahead_begin(struct intake *in, struct delivery *d)
         make_thread();
     ahead.intake = ahead.made ? in : NULL;
     ahead.delivery = d;
+    tell_of_a_move();
     unlock();
 }
 
@@ -100,5 +112,6 @@ void read_ahead_resume(void)
 {
     lock();
     ahead.held = false;
+    tell_of_a_move();
     unlock();
 }
