@@ -44,7 +44,7 @@ static int register_entity(struct session *s, const struct entity *e)
 static int create_stages(struct merge *m, struct session *s)
 {
     static const char doing[] = "making the staging tables";
-    PGresult *r = session_script(s, doing, "DISCARD TEMP");
+    PGresult *r = session_script(s, doing, "DISCARD TEMP; DEALLOCATE ALL");
     if (r) {
         PQclear(r);
         r = session_script(s, doing, merge_sql_shared);
@@ -166,11 +166,13 @@ static int confirm(const struct merge_sql *sql, struct session *s)
     return sql->confirm ? script(s, sql->confirm) : 0;
 }
 
-/* Merges what is staged, each time by what costs least. */
-static int merge_staged(const struct merge_sql *sql, struct session *s, struct merge_counts *counts)
+/* Merges what is staged, each time by what costs least. among: rows that are known to be in the table and were not
+ * staged, which stand between the others when the delivery has an order. */
+static int merge_staged(const struct merge_sql *sql, struct session *s, size_t n, size_t among,
+                        struct merge_counts *counts)
 {
     long long staged = 0, unchanged = counts->n[COUNT_UNCHANGED];
-    int near = sql->near ? look_near(sql, s, &staged) : NEAR_MANY;
+    int near = sql->near && among <= 2 * n ? look_near(sql, s, &staged) : NEAR_MANY;
     if (near < 0)
         return -1;
     if (near == NEAR_NONE && sql->merge_new)
@@ -185,11 +187,12 @@ static int merge_staged(const struct merge_sql *sql, struct session *s, struct m
 }
 
 /* The keys of a complete delivery are noted here, or by merging. */
-static int note_and_merge(struct merge_entity *e, struct session *s, bool complete, struct merge_counts *counts)
+static int note_and_merge(struct merge_entity *e, struct session *s, bool complete, size_t n, size_t among,
+                          struct merge_counts *counts)
 {
     if (complete && e->sql.mark && !e->sql.seen)
         return confirm(&e->sql, s) < 0 ? -1 : merge_in_rounds(&e->sql, s, counts);
-    return complete && e->sql.seen && script(s, e->sql.seen) < 0 ? -1 : merge_staged(&e->sql, s, counts);
+    return complete && e->sql.seen && script(s, e->sql.seen) < 0 ? -1 : merge_staged(&e->sql, s, n, among, counts);
 }
 
 static int stage_and_merge(struct merge_entity *e, struct session *s, bool complete, const struct rows *rows,
@@ -207,7 +210,7 @@ static int stage_and_merge(struct merge_entity *e, struct session *s, bool compl
     e->staged = true;
     const char *duplicates = e->sql.merge_some ? e->sql.duplicates_some : e->sql.duplicates;
     if (session_copy(s, "staging rows", e->sql.copy, text, len) < 0 || count_in(&counts, s, duplicates) < 0 ||
-        note_and_merge(e, s, complete, &counts) < 0)
+        note_and_merge(e, s, complete, n, rows->taken_out, &counts) < 0)
         return -1;
     if (counts.n[COUNT_WRITTEN] != counts.n[COUNT_INSERTED] + counts.n[COUNT_UPDATED]) {
         failure_set(&s->failure, "40001", doing_merge, "somebody else changed the table at the same time");

@@ -50,6 +50,15 @@ static const char *usable_files(const struct merge *m, struct arena *a)
     return session_array(a, files, n);
 }
 
+/* Whether a key came that may be waited for; mostly none did. -1 on failure. */
+static int has_arrived(struct session *s)
+{
+    PGresult *r = session_query(s, doing_wake, "SELECT EXISTS (SELECT FROM pg_temp.arrived)", 0, NULL);
+    int any = r ? *PQgetvalue(r, 0, 0) == 't' : -1;
+    PQclear(r);
+    return any;
+}
+
 /* How many records wake up now; -1 on failure. */
 static long long wake(const struct merge *m, struct session *s, struct arena *a, const char *files)
 {
@@ -127,18 +136,27 @@ static int take_up_woken(struct load *l, struct merge *m, struct session *s, str
     return result < 0 ? -1 : load_store(l, m, s, changed);
 }
 
+static int wake_and_take_up(struct load *l, struct merge *m, struct session *s, struct arena *a, const char *files,
+                            bool *changed)
+{
+    long long woken = script(s, look_up) < 0 ? -1 : wake(m, s, a, files);
+    if (woken <= 0)
+        return (int)woken;
+    return take_up_woken(l, m, s, a, changed) < 0 ? -1
+                                                  : session_run(s, doing_wake, "DELETE FROM pg_temp.woken", 0, NULL);
+}
+
 int park_take_up(struct load *l, struct merge *m, struct session *s, bool *changed)
 {
     struct arena a;
     arena_init(&a);
     const char *files = usable_files(m, &a);
-    long long woken;
-    int result = 0;
-    while (result == 0 && (result = script(s, look_up)) == 0 && (woken = wake(m, s, &a, files)) != 0) {
-        result = woken < 0 ? -1 : take_up_woken(l, m, s, &a, changed);
-        if (result == 0)
-            result = session_run(s, doing_wake, "DELETE FROM pg_temp.woken", 0, NULL);
-    }
+    int result;
+    while ((result = has_arrived(s)) > 0)
+        if (wake_and_take_up(l, m, s, &a, files, changed) < 0) {
+            result = -1;
+            break;
+        }
     arena_release(&a);
     return result;
 }

@@ -27,7 +27,7 @@ void rows_reset(struct rows *r)
     buf_reset(&r->text);
     if (r->slotted)
         memset(r->slots, 0, r->n_slots * sizeof *r->slots);
-    r->n = 0;
+    r->n = r->taken_out = 0;
     r->slotted = false;
 }
 
@@ -200,6 +200,7 @@ void rows_take_out(struct rows *r, const bool *out)
         r->list[n++].start = end;
         end += len;
     }
+    r->taken_out += r->n - n;
     r->n = n;
     r->list[n].start = end;
     buf_trim_end(&r->text, r->text.len - end);

@@ -25,9 +25,10 @@ struct rows {
     struct buf text;  /* of all of them; failed when it would have outgrown ROWS_LARGEST */
     struct row *list; /* n of them, and one behind that only has the end */
     size_t n, room;
-    uint32_t *slots; /* hash table of rows, by what they say: 1 + index in list, 0 for none */
-    size_t n_slots;  /* a power of two */
-    bool slotted;    /* some slot is taken */
+    size_t taken_out; /* by rows_take_out() */
+    uint32_t *slots;  /* hash table of rows, by what they say: 1 + index in list, 0 for none */
+    size_t n_slots;   /* a power of two */
+    bool slotted;     /* some slot is taken */
 };
 enum { ROWS_LARGEST = 1 << 30 };
 

@@ -144,6 +144,12 @@ PGresult *session_query_binary(struct session *s, const char *doing, const char 
     return checked(s, PQsendQueryParams(s->c, sql, n, NULL, values, lengths, formats, binary_result), doing);
 }
 
+PGresult *session_query_prepared(struct session *s, const char *doing, const char *name, int n,
+                                 const char *const *params)
+{
+    return checked(s, PQsendQueryPrepared(s->c, name, n, params, NULL, NULL, 0), doing);
+}
+
 int session_run(struct session *s, const char *doing, const char *sql, int n, const char *const *params)
 {
     PGresult *r = session_query(s, doing, sql, n, params);

@@ -50,6 +50,9 @@ PGresult *session_query(struct session *s, const char *doing, const char *sql, i
 /* The same with binary parameters (at most 16), and with a binary result where binary_result is set. */
 PGresult *session_query_binary(struct session *s, const char *doing, const char *sql, int n,
                                const struct parameter *params, bool binary_result) must_check;
+/* The same by the name that a PREPARE gave it; what merge_prepare() finds prepared it takes away. */
+PGresult *session_query_prepared(struct session *s, const char *doing, const char *name, int n,
+                                 const char *const *params) must_check;
 int session_run(struct session *s, const char *doing, const char *sql, int n, const char *const *params) must_check;
 /* Several statements, separated by ";". The last one's result. */
 PGresult *session_script(struct session *s, const char *doing, const char *sql) must_check;

@@ -16,11 +16,12 @@ static const char trigger_template[] =
     "ALTER TABLE %s ENABLE ALWAYS TRIGGER oriel_watch; COMMIT";
 
 /*
- * Per entity file: what identifies the table as it stands on the disk, NULL where triggers would not see all that is
- * written (partitions, children); whether it is watched; whether somebody else has written.
+ * Prepared, since planning it takes longer than all else about it. Per entity file: what identifies the table as it
+ * stands on the disk, NULL where triggers would not see all that is written (partitions, children); whether it is
+ * watched; whether somebody else has written.
  */
 static const char look_sql[] =
-    "WITH noted AS (DELETE FROM oriel.foreign_write RETURNING relation)\n"
+    "PREPARE watch_look (text[], text[]) AS WITH noted AS (DELETE FROM oriel.foreign_write RETURNING relation)\n"
     "SELECT CASE WHEN c.relkind = 'r' AND NOT c.relhassubclass AND NOT EXISTS (\n"
     "                SELECT FROM pg_catalog.pg_inherits h WHERE h.inhrelid = c.oid)\n"
     "            THEN pg_catalog.format('%s %s', c.oid, c.relfilenode) END,\n"
@@ -147,9 +148,14 @@ static int make_trigger(struct arena *a, struct session *s, const struct entity 
     return r ? 0 : -1;
 }
 
+static PGresult *look(const struct watch *w, struct session *s)
+{
+    return session_query_prepared(s, doing_watch, "watch_look", 2, w->names);
+}
+
 static int make_triggers(const struct watch *w, struct arena *a, struct session *s)
 {
-    PGresult *r = session_query(s, doing_watch, look_sql, 2, w->names);
+    PGresult *r = look(w, s);
     int result = r ? 0 : -1;
     for (size_t i = 0; result == 0 && i < w->n; i++) {
         int row = (int)i;
@@ -168,14 +174,17 @@ int watch_begin(struct watch *w, struct arena *a, struct session *s, const struc
         .set = set, .n = set->n, .list = arena_array(a, set->n, sizeof *w->list), .names = list_names(a, set)};
     for (size_t i = 0; i < set->n; i++)
         w->list[i].possible = is_possible(set, &set->list[i], &relations[i]);
-    return session_run(s, doing_watch, own_sql, 0, NULL) < 0 || make_triggers(w, a, s) < 0 ? -1 : 0;
+    return session_run(s, doing_watch, own_sql, 0, NULL) < 0 || session_run(s, doing_watch, look_sql, 0, NULL) < 0 ||
+                   make_triggers(w, a, s) < 0
+               ? -1
+               : 0;
 }
 
 int watch_look(struct watch *w, struct session *s)
 {
     if (!w->list)
         return 0;
-    PGresult *r = session_query(s, doing_watch, look_sql, 2, w->names);
+    PGresult *r = look(w, s);
     if (!r)
         return -1;
     bool same = true;

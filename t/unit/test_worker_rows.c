@@ -95,14 +95,16 @@ static void test_take_out(void)
     ok(add(&r, 1, 1, "a", 1) && add(&r, 1, 2, "bb", 2) && add(&r, 1, 3, "c", 1) && add(&r, 1, 4, "d", 1), "four rows");
     rows_take_out(&r, (const bool[]){true, false, true, false});
     is_int(r.n, 2, "without two of them");
+    is_int((int)r.taken_out, 2, "which are counted");
     is(rows_text(&r, 0, 2, &len), "1\t0000000002\tc\tbb\tx\n1\t0000000004\tc\td\tx\n", "are the others");
     is_int(len, r.text.len, "and nothing behind them");
     is_int(r.list[1].lineage.line, 4, "with their lines");
     is(rows_text(&r, 1, 1, &len), "1\t0000000004\tc\td\tx\n", "each of which can be had alone");
     rows_take_out(&r, (const bool[]){true, true});
     is_int((int)(r.n + r.text.len), 0, "all taken out");
+    is_int((int)r.taken_out, 4, "and counted");
     rows_reset(&r);
-    ok(add(&r, 1, 1, "a", 1), "after a reset none of them is remembered");
+    ok(add(&r, 1, 1, "a", 1) && r.taken_out == 0, "after a reset none of them is remembered");
     rows_release(&r);
 }
 
