@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/eight.h"
+
 enum { LONGEST_NAME = 63 }; /* Postgres' identifiers end here, and nobody mistypes longer names */
 
 /* Levenshtein's distance, one row at a time. */
@@ -93,19 +95,29 @@ long long text_size(const char *s)
     return number_with_unit(s, units, ARRAY_SIZE(units));
 }
 
+/* How many bytes from i on are ASCII; at least those that are looked at together. */
+static size_t ascii_length(const unsigned char *p, size_t i, size_t n)
+{
+    size_t start = i;
+    for (; n - i >= 32; i += 32)
+        if (!eight_is_ascii(eight_at(p + i) | eight_at(p + i + 8) | eight_at(p + i + 16) | eight_at(p + i + 24)))
+            break;
+    for (; n - i >= 8; i += 8)
+        if (!eight_is_ascii(eight_at(p + i)))
+            break;
+    return i - start;
+}
+
 size_t text_utf8_valid(const char *s, size_t n)
 {
     const unsigned char *p = (const unsigned char *)s;
     size_t i = 0;
     while (i < n) {
         unsigned char c = p[i];
-        uint64_t eight;
-        if (n - i >= sizeof eight) { /* most texts are ASCII for most of their length */
-            memcpy(&eight, p + i, sizeof eight);
-            if (!(eight & 0x8080808080808080)) {
-                i += sizeof eight;
-                continue;
-            }
+        size_t ascii = c < 0x80 ? ascii_length(p, i, n) : 0; /* most texts are for most of their length */
+        if (ascii) {
+            i += ascii;
+            continue;
         }
         if (c < 0x80) {
             i++;

@@ -141,24 +141,20 @@ static bool operate(struct cleaning *c, const struct field *f, struct value *v, 
     return true;
 }
 
-static struct cell keep(struct cleaning *c, const char *text, size_t n)
-{
-    return (struct cell){arena_memdup(c->arena, text, n), n};
-}
-
 /* What stands in the place of a value that is missing or refused. */
-static struct cell fallback(struct cleaning *c, const struct field *f, bool take_default)
+static struct cell fallback(const struct field *f, bool take_default)
 {
-    return take_default && f->default_text ? keep(c, f->default_text, strlen(f->default_text)) : (struct cell){NULL, 0};
+    return take_default && f->default_text ? (struct cell){f->default_text, strlen(f->default_text)}
+                                           : (struct cell){NULL, 0};
 }
 
 static bool check_constraints(struct cleaning *c, const struct field *f, const struct value *as_it_came,
                               const struct cell *text)
 {
     bool good = true;
-    for (size_t i = 0; i < n_constraints; i++) {
+    for (unsigned left = f->constrained; left; left &= left - 1) {
         struct fault fault;
-        if (!(constraints[i].types & 1u << f->type) || constraints[i].holds(f, text, c->arena, &fault))
+        if (constraints[__builtin_ctz(left)].holds(f, text, c->arena, &fault))
             continue;
         refuse(c, f, as_it_came, &fault);
         good = false;
@@ -176,15 +172,15 @@ static struct cell clean_field(struct cleaning *c, const struct field *f, const 
         fault = (struct fault){REASON_MISSING, "required", NULL};
         if (f->required && !f->default_text)
             refuse(c, f, &as_it_came, &fault);
-        return fallback(c, f, true);
+        return fallback(f, true);
     }
     if (!sound || !convert_value(f, &v, c->arena, &text, &fault)) {
         refuse(c, f, &as_it_came, &fault);
-        return fallback(c, f, f->on_error == ACTION_DEFAULT);
+        return fallback(f, f->on_error == ACTION_DEFAULT);
     }
     if (!check_constraints(c, f, &as_it_came, &text))
-        return fallback(c, f, f->on_error == ACTION_DEFAULT);
-    return keep(c, text.text, text.len);
+        return fallback(f, f->on_error == ACTION_DEFAULT);
+    return text;
 }
 
 void clean_document(const struct entity *e, const struct document *d, struct arena *a, struct cleaned *out)

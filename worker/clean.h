@@ -33,8 +33,8 @@ struct reason {
     const char *message; /* a sentence for people; NULL when the rule says it all */
 };
 
-/* One field's text in the form that Postgres reads for the column's type; text NULL is null. For a reference it is the
- * key of the record referred to. */
+/* One field's text, without a NUL behind it, in the form that Postgres reads for the column's type; text NULL is null.
+ * For a reference it is the key of the record referred to. */
 struct cell {
     const char *text;
     size_t len;
@@ -50,7 +50,8 @@ struct cleaned {
 /* Bytes of any kind as a reason's value: cut, and what no text column takes replaced by U+FFFD. Lives in a. */
 const char *reason_value(struct arena *a, const char *s, size_t n);
 
-/* Everything in out lives in a. All fields are looked at, also after one has failed. */
+/* Everything in out lives in a, or is part of the document or the entity. All fields are looked at, also after one has
+ * failed. */
 void clean_document(const struct entity *e, const struct document *d, struct arena *a, struct cleaned *out);
 
 #endif

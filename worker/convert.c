@@ -162,7 +162,7 @@ static bool to_json(const struct field *f, const struct value *v, struct arena *
     struct value found = *v;
     if (v->kind == VALUE_STRING) { /* as a CSV has to carry it */
         struct json_mistake mistake;
-        const struct json *json = json_read(v->text, v->len, a, &mistake);
+        struct json *json = json_read(v->text, v->len, a, &mistake);
         if (!json)
             return fail(fault, f, mistake.kind == JSON_LONE_SURROGATE ? REASON_BAD_ENCODING : REASON_MALFORMED,
                         arena_printf(a, "not valid JSON at byte %zu: %s", mistake.at, mistake.message));

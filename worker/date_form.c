@@ -19,7 +19,7 @@ struct scan {
 static bool number(struct scan *c, int min, int max, int *out)
 {
     int v = 0, n = 0;
-    while (n < max && c->s < c->end && isdigit((unsigned char)*c->s)) {
+    while (n < max && c->s < c->end && *c->s >= '0' && *c->s <= '9') {
         v = v * 10 + (*c->s++ - '0');
         n++;
     }

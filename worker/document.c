@@ -78,16 +78,21 @@ static struct value find_cell(const struct document *d, struct arena *a, const c
 }
 
 /* One step into an object or an array; NULL when there is no such place. */
-static const struct json_node *enter(const struct json *json, const struct json_node *at, const char *step, size_t n,
+static const struct json_node *enter(struct json *json, const struct json_node *at, const char *step, size_t n,
                                      struct arena *a)
 {
     if (at->kind == JSON_ARRAY)
         return json_element(at, step, n);
-    const struct json_node *key = at->kind == JSON_OBJECT ? json_find_key(json, at, json_first(at), step, n, a) : NULL;
+    if (at->kind != JSON_OBJECT)
+        return NULL;
+    bool whole = at == json->nodes;
+    const struct json_node *key = json_find_key(json, at, whole ? json->near : json_first(at), step, n, a);
+    if (key && whole)
+        json->near = json_next_key(key); /* fields are mostly asked for in the order of the text */
     return key ? key + 1 : NULL;
 }
 
-const struct json_node *document_node(const struct json *json, const char *from, struct arena *a)
+const struct json_node *document_node(struct json *json, const char *from, struct arena *a)
 {
     const struct json_node *at = json->nodes;
     if (*from != '/')

@@ -37,7 +37,7 @@ struct header {
 const struct header *header_make(struct arena *a, const char *const *names, size_t n);
 
 struct document {
-    const struct json *json;     /* JSON; else NULL */
+    struct json *json;           /* JSON; else NULL */
     const struct header *header; /* CSV */
     const struct value *cells;   /* CSV; as many as the header has */
 };
@@ -54,7 +54,7 @@ const char *document_text(const struct document *d, struct arena *a, const char 
 long long document_integer(const struct document *d, struct arena *a, const char *from);
 
 /* The node at `from`; NULL when there is no such place. */
-const struct json_node *document_node(const struct json *json, const char *from, struct arena *a);
+const struct json_node *document_node(struct json *json, const char *from, struct arena *a);
 /* What a node says. */
 struct value document_value(const struct json *json, const struct json_node *node, struct arena *a);
 

@@ -46,7 +46,8 @@ struct field {
     size_t n_operations;
     const char *default_text; /* `default`, as text of the type; NULL when none */
     bool required;
-    const char *minimum, *maximum;    /* as text of the type; NULL when none */
+    unsigned constrained;          /* bits, 1 << the place in the cleaner's table of constraints: those that follow */
+    const char *minimum, *maximum; /* as text of the type; NULL when none */
     long long min_length, max_length; /* in characters; -1 when none */
     const struct pattern *pattern;
     const char *pattern_text;

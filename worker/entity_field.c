@@ -222,6 +222,8 @@ static void load_constraints(struct field *f, const struct cfg *c, struct arena 
     for (size_t i = 0; i < n_constraints; i++) {
         known[i + 1] = constraints[i].name;
         check_type(f, c, constraints[i].name, constraints[i].types, a);
+        if (constraints[i].types & 1u << f->type && cfg_get(c, constraints[i].name)->present)
+            f->constrained |= 1u << i;
     }
     cfg_keys(c, known);
     f->required = cfg_bool(c, "required", false);

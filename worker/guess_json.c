@@ -33,7 +33,7 @@ void guess_json(struct guess_json *out, struct arena *a, const char *encoding, c
     struct json_mistake mistake;
     size_t length = n;
     const char *text = encoding_decode(encoding, a, bytes, n, &length);
-    const struct json *json = text ? json_read(text, length, a, &mistake) : NULL;
+    struct json *json = text ? json_read(text, length, a, &mistake) : NULL;
     *out = (struct guess_json){.sound = json != NULL};
     if (json)
         search(out, a, json, json->nodes, "", 0);

@@ -103,7 +103,7 @@ static bool is_step(const char *key, size_t n, const char *pointer)
         step[k++] = !tilde ? step[i] : step[++i] == '0' ? '~' : '/';
     }
     const char *quoted = arena_printf(&a, "[%.*s]", (int)n, key);
-    const struct json *json = memchr(key, '\\', n) ? json_read(quoted, strlen(quoted), &a, &mistake) : NULL;
+    struct json *json = memchr(key, '\\', n) ? json_read(quoted, strlen(quoted), &a, &mistake) : NULL;
     size_t n_name = n - 2;
     const char *name = json ? json_decode(json, json_first(json->nodes), &a, &n_name) : key + 1;
     bool same = n_name == k && memcmp(name, step, k) == 0;

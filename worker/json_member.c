@@ -26,7 +26,7 @@ static uint32_t *slot_of(uint32_t *slots, size_t n_slots, const struct member *l
 static size_t list_members(const struct json_walk *w, uint32_t object, struct arena *a, struct member **out,
                            uint32_t **keys, size_t *all)
 {
-    const struct json json = {w->s, w->nodes};
+    const struct json json = {.text = w->s, .nodes = w->nodes};
     size_t room = 0, n = 0, n_slots = 2;
     for (uint32_t key = object + 1; key < w->n_nodes; key += 1 + w->nodes[key + 1].size)
         room++;

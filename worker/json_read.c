@@ -131,7 +131,7 @@ static bool read_value(struct json_walk *w, int depth)
     return true;
 }
 
-const struct json *json_read(const char *s, size_t n, struct arena *a, struct json_mistake *mistake)
+struct json *json_read(const char *s, size_t n, struct arena *a, struct json_mistake *mistake)
 {
     struct json_walk w = {.s = s, .n = n, .arena = a, .room = FIRST_NODES, .mistake = mistake};
     if (n > INT32_MAX) {
@@ -150,6 +150,6 @@ const struct json *json_read(const char *s, size_t n, struct arena *a, struct js
         return NULL;
     }
     struct json *json = arena_alloc(a, sizeof *json);
-    *json = (struct json){s, w.nodes};
+    *json = (struct json){s, w.nodes, json_first(w.nodes)};
     return json;
 }

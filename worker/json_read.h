@@ -32,6 +32,7 @@ struct json_node {
 struct json {
     const char *text; /* that was parsed; not a copy */
     const struct json_node *nodes;
+    const struct json_node *near; /* for who looks for members of the whole one after the other: the last one's key */
 };
 
 enum json_soundness {
@@ -51,7 +52,7 @@ struct json_mistake {
  * lives in a. NULL, and *mistake, when they do not. A token that is none is told before anything that stands at a wrong
  * place, wherever both are.
  */
-const struct json *json_read(const char *s, size_t n, struct arena *a, struct json_mistake *mistake) must_check;
+struct json *json_read(const char *s, size_t n, struct arena *a, struct json_mistake *mistake) must_check;
 
 /* ---- going through ---- */
 

@@ -15,7 +15,7 @@ static char letter(const struct text *t, size_t i)
 static bool locate_in_json(const struct text *t, const char *from, struct arena *a, struct span *out)
 {
     struct json_mistake mistake;
-    const struct json *json = json_read(t->s, t->n, a, &mistake);
+    struct json *json = json_read(t->s, t->n, a, &mistake);
     const struct json_node *node = json ? document_node(json, from, a) : NULL;
     if (!node)
         return false;

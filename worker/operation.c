@@ -34,13 +34,20 @@ static bool apply_trim(const struct operation *self, struct arena *a, struct cel
     (void)self;
     (void)a;
     while (start < end) {
-        int n = u8_mbtouc(&c, start, (size_t)(end - start));
+        int n = *start < 0x80 ? (c = *start, 1) : u8_mbtouc(&c, start, (size_t)(end - start));
         if (!is_blank(c))
             break;
         start += n;
     }
-    for (const uint8_t *before; (before = u8_prev(&c, end, start)) && is_blank(c);)
+    while (start < end) {
+        const uint8_t *before = end - 1;
+        c = *before;
+        if (c >= 0x80)
+            before = u8_prev(&c, end, start);
+        if (!is_blank(c))
+            break;
         end = before;
+    }
     *text = (struct cell){(const char *)start, (size_t)(end - start)};
     return true;
 }

@@ -4,7 +4,7 @@
 void ndjson_parse(const char *text, size_t n, struct arena *a, struct record *out)
 {
     struct json_mistake mistake;
-    const struct json *json = json_read(text, n, a, &mistake);
+    struct json *json = json_read(text, n, a, &mistake);
     if (json && json->nodes->kind == JSON_OBJECT)
         out->document.json = json;
     else if (json)

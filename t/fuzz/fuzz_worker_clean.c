@@ -47,7 +47,7 @@ static void must(bool condition)
 
 static bool is_text(const char *s, size_t n)
 {
-    return strlen(s) == n && text_utf8_valid(s, n) == n;
+    return !memchr(s, 0, n) && text_utf8_valid(s, n) == n;
 }
 
 static void check(const struct entity *e, const struct cleaned *c)

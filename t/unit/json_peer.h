@@ -103,7 +103,7 @@ static bool json_peer_agrees(const char *s, size_t n)
     json_object *peer = json_tokener_parse_ex(tok, s, (int)n);
     bool taken = json_tokener_get_error(tok) == json_tokener_success &&
                  (json_object_is_type(peer, json_type_object) || json_object_is_type(peer, json_type_array));
-    const struct json *json = json_read(s, n, &a, &mistake);
+    struct json *json = json_read(s, n, &a, &mistake);
     bool agrees = json ? taken && json_peer_same(json, json->nodes, peer, &a)
                        : mistake.at <= n && (!taken || json_peer_is_lax(&mistake));
     json_object_put(peer);

@@ -29,7 +29,8 @@ static struct entity *entity_of(struct arena *a, const char *field)
 /* "=text" or "null" for a row, then each reason as "action rule reason". */
 static const char *outcome(struct arena *a, const struct cleaned *c)
 {
-    const char *text = c->rejected ? "" : c->cells[0].text ? arena_printf(a, "=%s", c->cells[0].text) : "null";
+    const struct cell *cell = &c->cells[0];
+    const char *text = c->rejected ? "" : cell->text ? arena_printf(a, "=%.*s", (int)cell->len, cell->text) : "null";
     for (size_t i = 0; i < c->n_reasons; i++)
         text = arena_printf(a, "%s%s%s %s %s", text, *text ? "; " : "", action_names[c->reasons[i].action],
                             c->reasons[i].rule, reason_names[c->reasons[i].code]);
