@@ -12,8 +12,8 @@ void catalog_init(struct catalog *c, const struct contract_set *lock, const stru
     *c = (struct catalog){.lock = lock};
     c->arena = mem_alloc(sizeof *c->arena);
     arena_init(c->arena);
-    c->sources = mem_alloc(sizeof *c->sources);
-    arena_init(c->sources);
+    arena_init(&c->definitions);
+    arena_init(&c->sources);
     c->api = (struct api){
         .contracts = mem_alloc(lock->n * sizeof *c->api.contracts),
         .n = lock->n,
@@ -41,7 +41,8 @@ static void free_arena(struct arena *a)
 void catalog_release(struct catalog *c)
 {
     free_arena(c->arena);
-    free_arena(c->sources);
+    arena_release(&c->definitions);
+    arena_release(&c->sources);
     free(c->api.contracts);
     free(c->warnings);
     free(c->holds);
@@ -85,13 +86,17 @@ static void log_change(const struct catalog *c, size_t i, const char *broken, co
         log_warn("%s@%d is served, but differs from the lock file: %s", k->entity, k->version, warning);
 }
 
+/* found: by the last look, its texts in `now`. The definition is as it was read last. */
 static void look_at(struct catalog *c, size_t i, struct arena *now, const struct contract_set *found)
 {
     const struct contract *agreed = &c->lock->contracts[i];
     struct contract_differences d = {0};
     const struct contract *is = contract_find(found, agreed->entity, agreed->version);
-    contract_compare_one(&d, now, agreed, is, found);
-    c->api.contracts[i].definition = is ? is->definition : NULL;
+    struct contract with_definition = is ? *is : (struct contract){0};
+    if (!is)
+        c->api.contracts[i].definition = NULL;
+    with_definition.definition = c->api.contracts[i].definition;
+    contract_compare_one(&d, now, agreed, is ? &with_definition : NULL, found);
     const char *broken = tell(now, &d, CONTRACT_BREAK, contract_difference_text);
     const char *warning = broken ? NULL : tell(now, &d, CONTRACT_ACK, contract_difference_text);
     log_change(c, i, broken, warning);
@@ -115,21 +120,34 @@ int catalog_look(struct catalog *c, const PGresult *r)
         look_at(c, i, now, &found);
     free_arena(c->arena); /* only now: the texts of the last look were compared */
     c->arena = now;
+    c->found = found;
     c->looked = true;
     return 0;
 }
 
+/* The value of a contract in a result of views and values; NULL where it has none. */
+static const char *value_of(const struct catalog *c, size_t i, const PGresult *r, struct arena *a)
+{
+    for (int row = 0; row < PQntuples(r); row++)
+        if (strcmp(c->lock->contracts[i].view, PQgetvalue(r, row, 0)) == 0)
+            return PQgetisnull(r, row, 1) ? NULL : arena_strdup(a, PQgetvalue(r, row, 1));
+    return NULL;
+}
+
+void catalog_definitions(struct catalog *c, const PGresult *r)
+{
+    arena_reset(&c->definitions);
+    for (size_t i = 0; i < c->lock->n; i++) {
+        c->api.contracts[i].definition = value_of(c, i, r, &c->definitions);
+        look_at(c, i, c->arena, &c->found);
+    }
+}
+
 void catalog_sources(struct catalog *c, const PGresult *r)
 {
-    arena_reset(c->sources);
+    arena_reset(&c->sources);
     for (size_t i = 0; i < c->lock->n; i++)
-        c->api.contracts[i].sources = NULL;
-    if (PQresultStatus(r) != PGRES_TUPLES_OK || PQnfields(r) != 2)
-        return;
-    for (int row = 0; row < PQntuples(r); row++)
-        for (size_t i = 0; i < c->lock->n; i++)
-            if (!PQgetisnull(r, row, 1) && strcmp(c->lock->contracts[i].view, PQgetvalue(r, row, 0)) == 0)
-                c->api.contracts[i].sources = arena_strdup(c->sources, PQgetvalue(r, row, 1));
+        c->api.contracts[i].sources = value_of(c, i, r, &c->sources);
 }
 
 const char catalog_lease_sql[] =
@@ -178,7 +196,9 @@ void catalog_lease(struct catalog *c, const PGresult *r)
         }
 }
 
-void catalog_leases_lost(struct catalog *c)
+void catalog_session_lost(struct catalog *c)
 {
     memset(c->leased, 0, c->lock->n * sizeof *c->leased);
+    for (size_t i = 0; i < c->lock->n; i++)
+        c->api.contracts[i].sources = NULL; /* what changes meanwhile is not told */
 }

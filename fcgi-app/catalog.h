@@ -17,18 +17,24 @@ struct catalog {
     struct api api;        /* what plan_make() asks; every contract is served until a look says otherwise */
     const char **warnings; /* per contract: differences that somebody should acknowledge, NULL for none */
     struct arena *arena;   /* texts of the last look */
-    struct arena *sources; /* and what the data versions are of */
+    struct contract_set found;
+    struct arena definitions, sources; /* what the data versions are of */
 };
 
 /* lock and options must outlive it. */
 void catalog_init(struct catalog *c, const struct contract_set *lock, const struct options *options);
 void catalog_release(struct catalog *c);
 
-/* Compares the lock file with a result of contract_catalog_sql. What changed since the last look is logged. -1, after a
- * message, when the result cannot be read; then all stays as it was. */
+/* Compares the lock file with a result of contract_promises_sql. What changed since the last look is logged. -1, after
+ * a message, when the result cannot be read; then all stays as it was. */
 int catalog_look(struct catalog *c, const PGresult *r) must_check;
 
-/* Takes what data_sources_sql gave: which contracts have a data version (data_version.h). Without rows none has. */
+/*
+ * What a look leaves for later, since nobody's promise hangs on it: what contract_definitions_sql gave (a changed
+ * definition is warned of, and makes other tags), and what data_sources_sql gave. A contract that has not both has no
+ * data version (data_version.h); a failed result has none of them.
+ */
+void catalog_definitions(struct catalog *c, const PGresult *r);
 void catalog_sources(struct catalog *c, const PGresult *r);
 
 /*
@@ -42,7 +48,8 @@ void catalog_sources(struct catalog *c, const PGresult *r);
 extern const char catalog_lease_sql[];
 bool catalog_lease_params(const struct catalog *c, struct arena *a, const char *params[2]);
 void catalog_lease(struct catalog *c, const PGresult *r);
-/* The session is gone, and its leases with it. */
-void catalog_leases_lost(struct catalog *c);
+/* The session is gone, and its leases with it; and no data version is known until definitions and sources are read
+ * again. */
+void catalog_session_lost(struct catalog *c);
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "fcgi-app/clock.h"
 #include "fcgi-app/data_version.h"
+#include "fcgi-app/early.h"
 #include "lib/log.h"
 #include "lib/pg.h"
 
@@ -17,6 +18,7 @@ enum {
     LONGEST_PAUSE = 5000,    /* ms */
     LOOK_INTERVAL = 30000,   /* ms between looks at the catalog, for what no notification told */
     LOOK_AFTER_DOUBT = 1000, /* ms at least between looks that errors ask for */
+    DETAILS_AFTER = 5,       /* ms after a session is ready: what waits for it is asked first */
     ANSWER_GRACE = 10000,    /* ms beyond the statement timeout after which the server counts as gone */
     TELL_INTERVAL = 60000    /* ms between messages that it still cannot be reached */
 };
@@ -40,9 +42,10 @@ struct database {
     struct catalog *catalog;
     int64_t statement_timeout;
 
-    struct task session, listen, listen_data, look, sources, lease;
+    struct task session, listen, listen_data, look, definitions, sources, lease;
     unsigned long heard;
     bool sources_failed;      /* which was told */
+    int64_t details_at;       /* when definitions and sources are to be read; INT64_MAX: not now */
     struct arena lease_arena; /* parameters of the lease task under way */
     const char *lease_params[2];
     char timeout_text[24], stream_timeout_text[24];
@@ -70,8 +73,10 @@ static void session_done(struct task *t, const PGresult *r);
 static void listen_done(struct task *t, const PGresult *r);
 static void listen_data_done(struct task *t, const PGresult *r);
 static void look_done(struct task *t, const PGresult *r);
+static void definitions_done(struct task *t, const PGresult *r);
 static void sources_done(struct task *t, const PGresult *r);
 static void lease_done(struct task *t, const PGresult *r);
+static void connect_with(struct database *d, PGconn *conn);
 
 struct database *database_new(const struct service *service, struct catalog *catalog, int epoll, void *tag)
 {
@@ -81,6 +86,7 @@ struct database *database_new(const struct service *service, struct catalog *cat
     d->epoll = epoll;
     d->tag = tag;
     d->watched = -1;
+    d->details_at = INT64_MAX;
     d->statement_timeout = service->options.statement_timeout_ms;
     snprintf(d->timeout_text, sizeof d->timeout_text, "%lld", (long long)d->statement_timeout);
     d->session_params[0] = d->timeout_text;
@@ -91,12 +97,16 @@ struct database *database_new(const struct service *service, struct catalog *cat
         (struct task){.sql = session_sql, .n_params = 1, .params = d->session_params, .done = session_done, .owner = d};
     d->listen = (struct task){.sql = "LISTEN oriel_contract", .done = listen_done, .owner = d};
     d->listen_data = (struct task){.sql = "LISTEN oriel_data", .done = listen_data_done, .owner = d};
-    d->look = (struct task){.sql = contract_catalog_sql, .keep_prepared = true, .done = look_done, .owner = d};
+    d->look = (struct task){.sql = contract_promises_sql, .keep_prepared = true, .done = look_done, .owner = d};
+    d->definitions =
+        (struct task){.sql = contract_definitions_sql, .keep_prepared = true, .done = definitions_done, .owner = d};
     d->sources = (struct task){.sql = data_sources_sql, .keep_prepared = true, .done = sources_done, .owner = d};
     d->lease = (struct task){
         .sql = catalog_lease_sql, .n_params = 2, .params = d->lease_params, .done = lease_done, .owner = d};
     arena_init(&d->lease_arena);
-    pg_target_init(&d->target, service->settings.database, ROLE_READER, "oriel-fcgi " ORIEL_VERSION);
+    early_target(&d->target, &service->settings);
+    if (service->early)
+        connect_with(d, service->early);
     return d;
 }
 
@@ -147,7 +157,8 @@ static void disconnect(struct database *d)
     PQfinish(d->conn); /* closes the socket, and so takes it out of epoll */
     d->conn = NULL;
     d->looking = false;
-    catalog_leases_lost(d->catalog);
+    d->details_at = INT64_MAX;
+    catalog_session_lost(d->catalog);
     d->watched = -1;
     d->state = DATABASE_WAITING;
     d->due = clock_ms() + d->pause / 2 + random() % (d->pause / 2 + 1);
@@ -189,11 +200,12 @@ static void connection_lost(struct database *d)
     disconnect(d);
 }
 
-static void connect_start(struct database *d)
+/* conn: as PQconnectStartParams gives it, or gone on with. */
+static void connect_with(struct database *d, PGconn *conn)
 {
     d->state = DATABASE_CONNECTING;
     d->due = clock_ms() + CONNECT_TIMEOUT;
-    d->conn = PQconnectStartParams(d->target.keywords, d->target.values, 1);
+    d->conn = conn;
     if (!d->conn || PQstatus(d->conn) == CONNECTION_BAD) {
         connect_failed(d);
         return;
@@ -251,12 +263,21 @@ static void listen_data_done(struct task *t, const PGresult *r)
     d->heard++;
 }
 
+/* Behind a look, so that none of them is under way twice. */
+static void send_details(struct database *d)
+{
+    d->details_at = INT64_MAX;
+    pipeline_send(&d->pipeline, &d->definitions);
+    pipeline_send(&d->pipeline, &d->sources);
+}
+
 static void become_ready(struct database *d)
 {
     if (d->state == DATABASE_READY)
         return;
     log_info("connected to Postgres: database %s, %zu contracts", PQdb(d->conn), d->catalog->api.n);
     d->state = DATABASE_READY;
+    d->details_at = clock_ms() + DETAILS_AFTER;
     d->tried = true;
     d->pause = FIRST_PAUSE;
     d->told_at = 0;
@@ -272,13 +293,24 @@ static void look_done(struct task *t, const PGresult *r)
         d->pipeline.broken = d->state != DATABASE_READY;
         return;
     }
-    pipeline_send(&d->pipeline, &d->sources);
     arena_reset(&d->lease_arena);
     d->looking = catalog_lease_params(d->catalog, &d->lease_arena, d->lease_params);
     if (d->looking)
         pipeline_send(&d->pipeline, &d->lease);
-    else
+    if (d->state == DATABASE_READY)
+        send_details(d);
+    else if (!d->looking)
         become_ready(d);
+}
+
+static void definitions_done(struct task *t, const PGresult *r)
+{
+    struct database *d = t->owner;
+    if (!r || d->pipeline.broken)
+        return;
+    if (PQresultStatus(r) != PGRES_TUPLES_OK)
+        pg_tell_failure(d->conn, r, "reading the definitions of the contracts");
+    catalog_definitions(d->catalog, r);
 }
 
 /* Without it all is served, with tags that cost the answer. */
@@ -387,6 +419,8 @@ static void look_when_due(struct database *d, int64_t now)
     if (d->pipeline.doubt && d->look_at > d->looked_at + LOOK_AFTER_DOUBT)
         d->look_at = d->looked_at + LOOK_AFTER_DOUBT;
     d->pipeline.doubt = false;
+    if (!d->looking && now >= d->details_at)
+        send_details(d);
     if (!d->looking && (d->look_again || now >= d->look_at))
         look(d);
 }
@@ -412,7 +446,7 @@ int64_t database_turn(struct database *d)
 {
     int64_t now = clock_ms();
     if (d->state == DATABASE_WAITING && now >= d->due)
-        connect_start(d);
+        connect_with(d, PQconnectStartParams(d->target.keywords, d->target.values, 1));
     else if (d->state == DATABASE_CONNECTING && now >= d->due)
         connect_timed_out(d);
     if (d->pipeline.unread)
@@ -423,7 +457,10 @@ int64_t database_turn(struct database *d)
         return d->due;
     int64_t due = stuck_at(d), cancel_due = pipeline_tend(&d->pipeline, now);
     due = cancel_due < due ? cancel_due : due;
-    return d->state == DATABASE_READY && !d->looking && d->look_at < due ? d->look_at : due;
+    if (d->state != DATABASE_READY || d->looking)
+        return due;
+    due = d->details_at < due ? d->details_at : due;
+    return d->look_at < due ? d->look_at : due;
 }
 
 void database_free(struct database *d)

@@ -37,7 +37,7 @@ static int start(const char *config, int responders)
 {
     if (!config)
         config = settings_find();
-    struct service *service = service_load(config, responders);
+    struct service *service = service_load(config, responders, is_listening(STDIN_FILENO));
     if (!service)
         return EXIT_USAGE;
     if (!is_listening(STDIN_FILENO)) {

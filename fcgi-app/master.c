@@ -13,6 +13,7 @@
 
 #include "fcgi-app/board.h"
 #include "fcgi-app/clock.h"
+#include "fcgi-app/early.h"
 #include "fcgi-app/responder.h"
 #include "lib/log.h"
 
@@ -123,6 +124,7 @@ static void start_child(struct master *m, int place)
         close(ready[0]);
         be_responder(m, seat, ready[1]);
     }
+    early_let_go(&m->service->early);
     close(ready[1]);
     if (pid < 0) {
         log_errno("cannot start a responder");
@@ -268,7 +270,7 @@ static void raise_descriptor_limit(const struct options *o)
 static void reload(struct master *m)
 {
     told_to_reload = 0;
-    struct service *s = service_load(m->path, m->responders);
+    struct service *s = service_load(m->path, m->responders, false);
     if (!s) {
         log_error("%s was read again and is wrong; the responders go on with what was read before", m->path);
         return;
@@ -367,6 +369,7 @@ int master_run(struct service *service, const char *path, int responders)
     struct master m = {.service = service, .path = path, .responders = responders, .pid = getpid()};
     m.board = board_new();
     if (!m.board) {
+        early_let_go(&service->early);
         service_free(service);
         return EXIT_FAILED;
     }
@@ -377,6 +380,7 @@ int master_run(struct service *service, const char *path, int responders)
     int flags = fcntl(STDIN_FILENO, F_GETFL);
     if (flags < 0 || fcntl(STDIN_FILENO, F_SETFL, flags | O_NONBLOCK) < 0) {
         log_errno("cannot make the listening socket non-blocking");
+        early_let_go(&service->early);
         service_free(m.service);
         board_free(m.board);
         free(m.places);

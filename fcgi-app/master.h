@@ -1,6 +1,6 @@
 /*
  * The master: it keeps the listening socket, and as many responders on it as it was told to. It serves nothing and
- * connects to nothing, so there is little in it that could fail.
+ * has no session at Postgres (early.h begins one for the first responder), so there is little in it that could fail.
  *
  *   a responder ends      another takes its place, after a pause if it ended soon; no place is ever given up
  *   SIGHUP                reads the configuration again. If it is wrong, says so and keeps the old one. Otherwise

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "fcgi-app/cors.h"
+#include "fcgi-app/early.h"
 #include "fcgi-app/token_key.h"
 
 enum { MOST_IN_FLIGHT = 8192, LONGEST_URL = 65535 /* nginx has no room for more */ };
@@ -50,13 +51,22 @@ int options_read(struct options *o, struct arena *a, const struct cfg *section)
     return cfg_failed(section) ? -1 : 0;
 }
 
-struct service *service_load(const char *path, int responders)
+static int load(struct service *s, const char *path, bool connects)
+{
+    if (settings_load(&s->settings, &s->arena, path) < 0 ||
+        options_read(&s->options, &s->arena, s->settings.responder) < 0)
+        return -1;
+    if (connects)
+        s->early = early_connect(&s->settings);
+    return contract_lock_load(&s->lock, &s->arena, s->settings.lock);
+}
+
+struct service *service_load(const char *path, int responders, bool connects)
 {
     struct service *s = mem_alloc(sizeof *s);
     arena_init(&s->arena);
-    if (settings_load(&s->settings, &s->arena, path) < 0 ||
-        options_read(&s->options, &s->arena, s->settings.responder) < 0 ||
-        contract_lock_load(&s->lock, &s->arena, s->settings.lock) < 0) {
+    if (load(s, path, connects) < 0) {
+        early_let_go(&s->early);
         service_free(s);
         return NULL;
     }

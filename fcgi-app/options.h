@@ -5,6 +5,8 @@
 #ifndef ORIEL_OPTIONS_H
 #define ORIEL_OPTIONS_H
 
+#include <libpq-fe.h>
+
 #include "fcgi-app/token.h"
 #include "lib/contract.h"
 #include "lib/settings.h"
@@ -33,6 +35,7 @@ struct service {
     struct settings settings;
     struct options options;
     struct contract_set lock; /* the contracts that were agreed on: what is served */
+    PGconn *early; /* for the first responder (early.h); NULL for none, and once it has it. Not freed with it */
 };
 
 extern const char *const option_keys[]; /* that the section may have; NULL-terminated */
@@ -41,9 +44,9 @@ extern const char *const option_keys[]; /* that the section may have; NULL-termi
  * after messages. */
 int options_read(struct options *o, struct arena *a, const struct cfg *section) must_check;
 
-/* Reads oriel.json and the lock file it names; responders above 0 is used instead of what the file says. NULL after
- * messages. Free with service_free. */
-struct service *service_load(const char *path, int responders) must_check;
+/* Reads oriel.json and the lock file it names; responders above 0 is used instead of what the file says. connects: a
+ * connection is begun in between. NULL after messages. Free with service_free. */
+struct service *service_load(const char *path, int responders, bool connects) must_check;
 void service_free(struct service *s);
 
 #endif

@@ -320,7 +320,7 @@ static void compare(struct comparing *c)
         compare_life(c);
     }
     compare_rights(c);
-    if (!same(b->definition, a->definition))
+    if (a->definition && !same(b->definition, a->definition)) /* or else it was not read */
         add(c, DEFINITION_CHANGED, b->view, NULL, arena_printf(c->arena, "%.12s", b->definition),
             arena_printf(c->arena, "%.12s", a->definition));
     if (!same(b->comment, a->comment))

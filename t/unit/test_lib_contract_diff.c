@@ -340,6 +340,18 @@ static void test_sort_index(void)
     arena_release(&a);
 }
 
+static void test_definition_not_read(void)
+{
+    struct arena a;
+    struct contract_differences d;
+    arena_init(&a);
+    struct contract *before = make(&a), *after = make(&a);
+    after->definition = NULL;
+    contract_compare_one(&d, &a, before, after, NULL);
+    ok(d.n == 0, "a definition that was not read is no difference");
+    arena_release(&a);
+}
+
 /* A set of v_things_v1 with a foreign key to the target, and of the contracts of those names. */
 static struct contract_set set_with(struct arena *a, const char *target, const char *one, const char *other)
 {
@@ -392,6 +404,7 @@ int main(void)
     test_sunset();
     test_values();
     test_sort_index();
+    test_definition_not_read();
     test_foreign_keys();
     for (size_t i = 0; i < n_contract_rules; i++) {
         const struct contract_rule *r = &contract_rules[i], *mirror = rule_named(r->mirror);
