@@ -135,7 +135,9 @@ static int store_raw(struct batch *b, struct session *s)
     PGresult *r = session_query_binary(s, doing_store, batch_sql, ARRAY_SIZE(params), params, false);
     if (r) {
         PQclear(r);
-        r = session_query_binary(s, doing_store, payload_sql, ARRAY_SIZE(payload), payload, false);
+        int sent = session_send_binary(s, payload_sql, ARRAY_SIZE(payload), payload, false);
+        load_take_out_known(&b->intake->load, &b->loader->merge);
+        r = session_receive(s, doing_store, sent);
     }
     if (!r && raw_month_is_missing(&s->failure))
         failure_set(&s->failure, "40001", doing_store, "raw has no month for today; it is made before the next try");

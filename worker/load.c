@@ -44,7 +44,7 @@ void load_reset(struct load *l)
         rows_reset(&l->refused[i]);
         l->unread[i] = 0;
     }
-    l->complete = false;
+    l->complete = l->known_is_out = false;
     l->delivery = 0;
     buf_reset(&l->rejects);
     l->n_tallies = 0;
@@ -178,8 +178,7 @@ static int end_noting(struct merge *m, struct session *s)
     return any ? session_run(s, "noting the keys of a complete delivery", "DELETE FROM pg_temp.complete", 0, NULL) : 0;
 }
 
-/* Takes out what says what the table is known to hold, and counts it. Of a complete delivery Postgres notes the keys,
- * so there it sees all rows. */
+/* Of a complete delivery Postgres notes the keys, so there it sees all rows. */
 static void take_out_known(struct load *l, const struct merge *m, size_t i)
 {
     struct rows *rows = &l->rows[i];
@@ -195,10 +194,16 @@ static void take_out_known(struct load *l, const struct merge *m, size_t i)
     free(out);
 }
 
+void load_take_out_known(struct load *l, const struct merge *m)
+{
+    for (size_t i = 0; !l->known_is_out && i < l->set->n; i++)
+        take_out_known(l, m, i);
+    l->known_is_out = true;
+}
+
 int load_store(struct load *l, struct merge *m, struct session *s, bool *changed)
 {
-    for (size_t i = 0; i < l->set->n; i++)
-        take_out_known(l, m, i);
+    load_take_out_known(l, m);
     if (store_tallies(l, s) < 0 || store_rejects(l, s) < 0 || begin_noting(l, m, s) < 0)
         return -1;
     for (size_t i = 0; i < l->set->n; i++) {

@@ -22,6 +22,7 @@ struct load {
     struct rows *refused; /* set->n of them: keys of records that were rejected; of a complete delivery only */
     long long *unread;    /* set->n numbers: of such records whose keys cannot be read */
     bool complete;        /* set by the caller: the delivery contains everything, so all its keys are noted, */
+    bool known_is_out;    /* by load_take_out_known() */
     int64_t delivery;     /* as those of this one, when they are stored */
     struct buf rejects;   /* text for COPY into raw.reject */
     struct tally *tallies;
@@ -39,6 +40,8 @@ void load_next_record(struct load *l);
 void load_record(struct load *l, size_t i, const struct record *record, struct lineage at, const char *client);
 size_t load_size(const struct load *l); /* bytes waiting to be stored */
 
+/* Takes out what says what the tables are known to hold, and counts it. Done by load_store(), unless it was before. */
+void load_take_out_known(struct load *l, const struct merge *m);
 /*
  * Stores what was taken, in the set's order of entities, inside the caller's transaction, and empties l. changed[i] is
  * set where entity file i's table changed. -1: s->failure says why; the transaction is to be rolled back.

@@ -4,7 +4,7 @@
  * something, Linux puts its process where the sender runs, since it takes him to sleep next.
  *
  * There is one such thread in the process, made when it is first needed, with all signals blocked. What cleaning keeps
- * between records (the scratch of pattern.c, encoding.c and json_read.c) is there once, so only one thread cleans at a
+ * between records (the scratch of pattern.c and encoding.c) is there once, so only one thread cleans at a
  * time: who is not this thread, and may clean while it reads, does so between read_ahead_hold() and
  * read_ahead_resume().
  */

@@ -95,8 +95,7 @@ static PGresult *receive(struct session *s)
     return last;
 }
 
-/* sent: whether the statement went out. */
-static PGresult *checked(struct session *s, int sent, const char *doing)
+PGresult *session_receive(struct session *s, const char *doing, int sent)
 {
     PGresult *r = sent ? receive(s) : NULL;
     ExecStatusType status = PQresultStatus(r);
@@ -128,11 +127,10 @@ void session_close(struct session *s)
 
 PGresult *session_query(struct session *s, const char *doing, const char *sql, int n, const char *const *params)
 {
-    return checked(s, PQsendQueryParams(s->c, sql, n, NULL, params, NULL, NULL, 0), doing);
+    return session_receive(s, doing, PQsendQueryParams(s->c, sql, n, NULL, params, NULL, NULL, 0));
 }
 
-PGresult *session_query_binary(struct session *s, const char *doing, const char *sql, int n,
-                               const struct parameter *params, bool binary_result)
+int session_send_binary(struct session *s, const char *sql, int n, const struct parameter *params, bool binary_result)
 {
     const char *values[16];
     int lengths[16], formats[16];
@@ -141,13 +139,19 @@ PGresult *session_query_binary(struct session *s, const char *doing, const char 
         lengths[i] = params[i].len;
         formats[i] = params[i].binary;
     }
-    return checked(s, PQsendQueryParams(s->c, sql, n, NULL, values, lengths, formats, binary_result), doing);
+    return PQsendQueryParams(s->c, sql, n, NULL, values, lengths, formats, binary_result);
+}
+
+PGresult *session_query_binary(struct session *s, const char *doing, const char *sql, int n,
+                               const struct parameter *params, bool binary_result)
+{
+    return session_receive(s, doing, session_send_binary(s, sql, n, params, binary_result));
 }
 
 PGresult *session_query_prepared(struct session *s, const char *doing, const char *name, int n,
                                  const char *const *params)
 {
-    return checked(s, PQsendQueryPrepared(s->c, name, n, params, NULL, NULL, 0), doing);
+    return session_receive(s, doing, PQsendQueryPrepared(s->c, name, n, params, NULL, NULL, 0));
 }
 
 int session_run(struct session *s, const char *doing, const char *sql, int n, const char *const *params)
@@ -159,7 +163,7 @@ int session_run(struct session *s, const char *doing, const char *sql, int n, co
 
 PGresult *session_script(struct session *s, const char *doing, const char *sql)
 {
-    return checked(s, PQsendQuery(s->c, sql), doing);
+    return session_receive(s, doing, PQsendQuery(s->c, sql));
 }
 
 int session_copy(struct session *s, const char *doing, const char *sql, const char *data, size_t len)

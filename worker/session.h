@@ -50,6 +50,10 @@ PGresult *session_query(struct session *s, const char *doing, const char *sql, i
 /* The same with binary parameters (at most 16), and with a binary result where binary_result is set. */
 PGresult *session_query_binary(struct session *s, const char *doing, const char *sql, int n,
                                const struct parameter *params, bool binary_result) must_check;
+/* The same in two steps, between which something else can be done while Postgres is at work. */
+int session_send_binary(struct session *s, const char *sql, int n, const struct parameter *params,
+                        bool binary_result) must_check;
+PGresult *session_receive(struct session *s, const char *doing, int sent) must_check;
 /* The same by the name that a PREPARE gave it; what merge_prepare() finds prepared it takes away. */
 PGresult *session_query_prepared(struct session *s, const char *doing, const char *name, int n,
                                  const char *const *params) must_check;
