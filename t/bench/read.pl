@@ -11,7 +11,7 @@ use JSON::PP ();
 use Oriel::Bench qw(median percentile show_range);
 use Oriel::Stack;
 use Oriel::Test;
-use Time::HiRes qw(time sleep);
+use Time::HiRes 'time';
 
 my ($rows, $rounds, $seconds) = ($ENV{ROWS} // 1_000_000, $ENV{ROUNDS} // 5, $ENV{SECONDS} // 3);
 my $vendors = int($rows / 100);
@@ -162,37 +162,39 @@ sub verdict {
     print "  $what: ", $met ? 'met' : 'MISSED', "\n";
 }
 
-# At half of what it can do, and at four times that: what is accepted stays quick, the rest is refused at once.
+# At half of what it can do, and at four times that: what is accepted stays quick, the rest is refused at once. Twice: for rows
+# by key the load generator, on the same two cores, cannot ask so much, and what it measures is how it and the server
+# share them; for requests that cost more it can.
 sub run_latency {
-    my $file     = $bench->paths_file($cases[0]{oriel}, $rows);
+    run_overload('row by key', $cases[0]{oriel}, $rows);
+    run_overload('1000 rows', '/v1/products?id=gte.%d&order=id&limit=1000', $rows - 1000);
+}
+
+sub run_overload {
+    my ($title, $form, $most) = @_;
+    my $file     = $bench->paths_file($form, $most);
     my $capacity = median(map { $bench->load('oriel', $file, seconds => $seconds)->{rate} } 1 .. $rounds);
     my $half     = $bench->paced_load('oriel', $file, rate => $capacity / 2, connections => 16, seconds => $seconds);
     my $over     = $bench->paced_load('oriel', $file, rate => $capacity * 4, connections => 2048, seconds => $seconds);
-    printf "\nlatency of a row by key; capacity %.0f/s\n", $capacity;
+    my ($accepted, $refused, $late) = map { $over->{$_} // [] } 200, 503, 'late';
+    my $asked = @$late / $seconds / $capacity;
+    printf "\nlatency of %s; capacity %.0f/s\n", $title, $capacity;
     print "  half load, ", show_times('200', $half->{200}), "\n";
-    print "  overload,  ", show_times($_, $over->{$_}), "\n" for sort keys %$over;
-    my ($accepted, $refused) = ($over->{200} // [], $over->{503} // []);
+    print "  overload,  ", show_times($_, $over->{$_}), "\n" for sort grep { /^\d/ } keys %$over;
+    printf "  overload,  the generator asked %.2f times the capacity, and was late by %.1f ms (p50), %.1f ms (p99)\n", $asked, percentile($late, 50), percentile($late, 99);
     verdict("overload: accepted requests' p99 under 10 x p50", @$accepted && percentile($accepted, 99) < 10 * percentile($accepted, 50));
     verdict('overload: the rest is 503 within 10 ms (p99)', !@$refused || percentile($refused, 99) < 10);
-    my $kept = @$accepted / $seconds / $capacity;
+    my $kept = $over->{in_time} / $seconds / $capacity;
     verdict(sprintf('overload: no collapse (accepted %.2f of the capacity, at least 0.7)', $kept), $kept >= 0.7);
 }
 
-# From the start of spawn-fcgi to the first row out of nginx, with a hundred contracts and one responder.
+# From the exec of oriel-fcgi to the first row out of nginx, with a hundred contracts and one responder.
 sub run_start {
     my $s = Oriel::Stack->new(domain => Oriel::Bench::things(100, 1), start => [], responders => 1);
     $s->start('nginx');
-    my @times;
-    for (1 .. $rounds) {
-        my $began = time;
-        $s->start('responders');
-        my $client = $s->client;
-        sleep 0.001 until $client->get('/v1/things100/1')->{status} == 200;
-        push @times, 1000 * (time - $began);
-        $s->stop('responders');
-    }
+    my @times = map { Oriel::Bench::cold_start($s, '/v1/things100/1') } 1 .. 3 * $rounds;
     $s->{finished} = 1;
-    printf "\ncold start with 100 contracts, to the first answer: %s ms\n", show_range('%.0f', @times);
+    printf "\ncold start with 100 contracts, from exec to the first answer: %s ms\n", show_range('%.0f', @times);
     verdict('under 50 ms', median(@times) < 50);
 }
 

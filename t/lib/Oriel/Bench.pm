@@ -14,8 +14,10 @@ use warnings;
 use parent 'Oriel::Stack';
 use Cwd ();
 use Exporter 'import';
+use IO::Socket::UNIX;
 use List::Util qw(max min shuffle);
 use Oriel::Test;
+use POSIX ();
 use Time::HiRes ();
 
 our @EXPORT_OK = qw(median percentile show_range);
@@ -207,18 +209,51 @@ sub load {
     return { rate => $requests / $seconds, p50 => $p50, p99 => $p99 };
 }
 
-# h2load: requests at a set rate, from its clock and not from the answers' coming, on so many connections:
-# { 200 => [milliseconds, sorted], 503 => [...] }.
+# t/bench/paced.c: requests at a set rate, at random moments, from its clock and not from the answers' coming, on so many
+# connections: { 200 => [milliseconds from when it was sent, sorted], 503 => [...], late => [milliseconds from when it was
+# meant to be sent to when it was, sorted], in_time => how many of 200 came while it was asking }.
 sub paced_load {
     my ($self, $server, $file, %options) = @_;
-    my $log = "$self->{folder}/h2load.log";
-    unlink $log;
-    my ($code, $out, $err) = run_command('h2load', '--h1', '-t1', '-c', $options{connections}, '--rps', sprintf('%.3f', $options{rate} / $options{connections}),
-        '-D', $options{seconds} // 3, '-B', $self->url($server), '-i', $file, "--log-file=$log");
-    die "h2load failed: $out$err\n" if $code;
-    my %times;
-    push @{ $times{ $_->[1] } }, $_->[2] / 1000 for map { [split /\t/] } split /\n/, read_file($log);
-    return { map { my $status = $_; $status => [sort { $a <=> $b } @{ $times{$status} }] } keys %times };
+    my $program = "$self->{folder}/paced";
+    if (!-e $program) {
+        my ($code, $out, $err) = run_command(qw(gcc -O2 -o), $program, 't/bench/paced.c', '-lm');
+        die "gcc cannot build it: $err\n" if $code;
+    }
+    my ($code, $out, $err) = run_command($program, $self->port($server), $options{rate}, $options{seconds} // 3, $options{connections}, $file);
+    die "paced failed: $err\n" if $code;
+    my (%times, $in_time);
+    for (map { [split /\t/] } split /\n/, $out) {
+        my ($status, $since_meant, $since_sent, $since_begun) = @$_;
+        $in_time++ if $status == 200 && $since_begun <= 1e6 * ($options{seconds} // 3);
+        push @{ $times{$status} }, $since_sent / 1000;
+        push @{ $times{late} }, ($since_meant - $since_sent) / 1000;
+    }
+    return { in_time => $in_time // 0, map { $_ => [sort { $a <=> $b } @{ $times{$_} }] } keys %times };
+}
+
+# How long oriel-fcgi takes from its exec to its first answer through nginx, in ms. Its socket is there before, as
+# spawn-fcgi makes it, and a request waits at it: nobody polls.
+sub cold_start {
+    my ($stack, $path) = @_;
+    unlink $stack->{fcgi};
+    my $socket = IO::Socket::UNIX->new(Local => $stack->{fcgi}, Listen => 128) or die "$stack->{fcgi}: $!\n";
+    my $client = $stack->client;
+    $client->send("GET $path HTTP/1.1\r\nHost: x\r\n\r\n");
+    pipe my $from, my $to or die "pipe: $!\n";
+    my $pid = fork // die "fork: $!\n";
+    if (!$pid) {
+        POSIX::dup2(fileno $socket, 0);
+        open STDERR, '>>', "$stack->{folder}/log/responders.log";
+        syswrite $to, pack 'd', Time::HiRes::time();
+        exec "$stack->{build}/oriel-fcgi", '-c', $stack->{config}, '-n', $stack->{responders} or POSIX::_exit(127);
+    }
+    close $_ for $to, $socket;
+    my $answer = $client->response('GET');
+    my $ms     = 1000 * (Time::HiRes::time() - unpack 'd', <$from>);
+    kill 'TERM', $pid;
+    waitpid $pid, 0;
+    die "$path: $answer->{status}\n" if $answer->{status} != 200;
+    return $ms;
 }
 
 sub percentile { my ($sorted, $p) = @_; return $sorted->[ min($#$sorted, int(@$sorted * $p / 100)) ] }
