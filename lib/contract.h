@@ -13,7 +13,8 @@
 
 struct contract_column {
     const char *name;
-    const char *type;          /* as format_type() writes it, with modifier: "numeric(12,2)" */
+    const char *type; /* as format_type() writes it, with modifier: "numeric(12,2)" */
+    const char *base; /* what a domain is over, "(name type, …)" of a composite type; NULL: neither, or not known */
     const char *collation;     /* NULL for types without one and for the database's default */
     const char *comment;       /* without its tags; NULL when none */
     bool not_null;             /* declared by @notNull, since Postgres does not know it of a view's column */

@@ -33,7 +33,12 @@
     "                CASE WHEN t.typtype <> 'b' OR t.typelem <> 0 THEN"                                                \
     "                    (SELECT pg_catalog.json_agg(e.enumlabel ORDER BY e.enumsortorder)"                            \
     "                       FROM pg_catalog.pg_enum e"                                                                 \
-    "                      WHERE e.enumtypid IN (t.oid, t.typelem, t.typbasetype)) END)"                               \
+    "                      WHERE e.enumtypid IN (t.oid, t.typelem, t.typbasetype)) END,"                               \
+    "                CASE t.typtype WHEN 'd' THEN pg_catalog.format_type(t.typbasetype, t.typtypmod)"                  \
+    "                    WHEN 'c' THEN (SELECT '(' || pg_catalog.string_agg(m.attname || ' ' ||"                       \
+    "                                       pg_catalog.format_type(m.atttypid, m.atttypmod), ', ' ORDER BY m.attnum)"  \
+    "                                       || ')' FROM pg_catalog.pg_attribute m"                                     \
+    "                                    WHERE m.attrelid = t.typrelid AND m.attnum > 0 AND NOT m.attisdropped) END)"  \
     "                ORDER BY a.attnum)"                                                                               \
     "          FROM pg_catalog.pg_attribute a"                                                                         \
     "          JOIN pg_catalog.pg_type t ON t.oid = a.atttypid"                                                        \
@@ -77,7 +82,7 @@ static bool flag(const PGresult *r, int row, int column)
 }
 
 /* What a column's array holds, in its order. */
-enum { NAME, TYPE, COLLATION, COLUMN_COMMENT, VALUES };
+enum { NAME, TYPE, COLLATION, COLUMN_COMMENT, VALUES, BASE };
 
 static const char *copy_text(struct arena *a, json_object *column, size_t i)
 {
@@ -103,6 +108,7 @@ static void read_columns(struct contract *c, struct arena *a, const char *json)
         json_object *o = json_object_array_get_idx(list, i), *values = json_object_array_get_idx(o, VALUES);
         c->columns[i] = (struct contract_column){.name = copy_text(a, o, NAME),
                                                  .type = copy_text(a, o, TYPE),
+                                                 .base = copy_text(a, o, BASE),
                                                  .collation = copy_text(a, o, COLLATION),
                                                  .comment = copy_text(a, o, COLUMN_COMMENT),
                                                  .values = values ? names_of(a, values) : NULL};

@@ -118,14 +118,28 @@ static void compare_values(struct comparing *c, const struct contract_column *be
             add(c, ENUM_VALUE_ADDED, c->before->view, before->name, NULL, *v);
 }
 
+/* A type of the same name, made anew: a domain over another type, a composite type with other attributes. Of a lock
+ * file that was written before this was known, nothing can be said. */
+static void compare_base(struct comparing *c, const struct contract_column *before, const struct contract_column *after)
+{
+    if (!before->base || !after->base || same(before->base, after->base))
+        return;
+    bool composite = *before->base == '(' || *after->base == '(';
+    add(c, composite ? TYPE_CHANGED : type_rule(before->base, after->base), c->before->view, before->name,
+        arena_printf(c->arena, "%s: %s", before->type, before->base),
+        arena_printf(c->arena, "%s: %s", after->type, after->base));
+}
+
 static void compare_column(struct comparing *c, const struct contract_column *before,
                            const struct contract_column *after)
 {
     const char *view = c->before->view, *name = before->name;
     if (!same(before->type, after->type))
         add(c, type_rule(before->type, after->type), view, name, before->type, after->type);
-    else
+    else {
+        compare_base(c, before, after);
         compare_values(c, before, after);
+    }
     if (!same(before->collation, after->collation))
         add(c, COLLATION_CHANGED, view, name, before->collation, after->collation);
     if (before->not_null != after->not_null)

@@ -40,6 +40,7 @@ static void print_columns(const struct contract *c, struct buf *b)
         buf_printf(b, "%s\n        {\"name\": ", i ? "," : "");
         put_string(b, col->name);
         put_member(b, "type", col->type);
+        put_member(b, "base", col->base);
         put_member(b, "collation", col->collation);
         if (col->not_null)
             buf_puts(b, ", \"notNull\": true");
@@ -168,7 +169,7 @@ static const char *const *load_names(const struct contract *k, struct arena *a, 
 
 static void load_columns(struct contract *c, struct arena *a, const struct cfg *list)
 {
-    static const char *const keys[] = {"name", "type", "collation", "notNull", "values", "comment", NULL};
+    static const char *const keys[] = {"name", "type", "base", "collation", "notNull", "values", "comment", NULL};
     c->n_columns = cfg_length(list);
     c->columns = arena_array(a, c->n_columns, sizeof *c->columns);
     for (size_t i = 0; i < c->n_columns; i++) {
@@ -177,6 +178,7 @@ static void load_columns(struct contract *c, struct arena *a, const struct cfg *
         c->columns[i] = (struct contract_column){
             .name = cfg_need_string(at, "name"),
             .type = cfg_need_string(at, "type"),
+            .base = cfg_string(at, "base", NULL),
             .collation = cfg_string(at, "collation", NULL),
             .comment = cfg_string(at, "comment", NULL),
             .not_null = cfg_bool(at, "notNull", false),

@@ -150,12 +150,23 @@ sub check {
     return { map { $_->{rule} => $_->{verdict} } @{ $list // [] } };
 }
 
+# Types that keep their name: made anew, or altered.
+my $money = 'CREATE DOMAIN dp.money AS numeric(8,2); ' . again("$all, t.amount::dp.money AS paid, ARRAY[t.amount::dp.money] AS all_paid");
+my $place = 'CREATE TYPE dp.place AS (street text, town text); ' . again("$all, (t.name, t.note)::dp.place AS place");
+my $drop  = 'DROP VIEW api.v_things_v1; DROP DOMAIN dp.money; ';
+push @cases,
+    [type_widened  => 'BREAK', $money, $drop . $money =~ s/DROP VIEW api\.v_things_v1; //r =~ s/8,2/8,3/r, $drop . $money =~ s/DROP VIEW api\.v_things_v1; //r],
+    [type_narrowed => 'BREAK', $money, $drop . $money =~ s/DROP VIEW api\.v_things_v1; //r =~ s/8,2/8,1/r, 'ALTER DOMAIN dp.money SET DEFAULT 0'],
+    [type_changed  => 'BREAK', $money, $drop . $money =~ s/DROP VIEW api\.v_things_v1; //r =~ s/numeric\(8,2\)/text/r, 'CREATE DOMAIN dp.more AS text'],
+    [type_changed  => 'BREAK', $place, 'ALTER TYPE dp.place ADD ATTRIBUTE zip text', 'CREATE TYPE dp.more AS (zip text)'],
+    [type_changed  => 'BREAK', $place, 'ALTER TYPE dp.place RENAME ATTRIBUTE town TO city', 'ALTER TABLE dp.thing RENAME COLUMN note TO remark'];
+
 my %tested;
 for (@cases) {
     my ($rule, $verdict, $state, $triggers, $does_not) = @$_;
     $tested{$rule} = 1;
     begin_again();
-    is(found($state, $triggers)->{$rule}, $verdict, "$rule: $verdict");
+    is(found($state, $triggers)->{$rule}, $verdict, "$rule: $verdict") or diag "$state\n$triggers";
     begin_again();
     is(found($state, $does_not)->{$rule}, undef, "$rule: not by what stands beside it");
 }
@@ -174,6 +185,10 @@ my @lints = (
         qr/v_things_v1: \@foreignKey \(maker_id\) references v_makers_v2 leads nowhere: there is no such contract\. What to do:/],
     ['a reference to no column', tags('references v_makers_v1 (id)', 'references v_makers_v1 (ident)'), tags('references v_makers_v1 (id)', 'references v_makers_v1 (name)'),
         qr/v_things_v1: \@foreignKey \(maker_id\) references v_makers_v1 leads nowhere: there is no such column "ident"/],
+    ['a view that is not the owner\'s', 'RESET ROLE; ALTER VIEW api.v_makers_v1 OWNER TO postgres', 'RESET ROLE; ALTER TYPE dp.mood OWNER TO postgres',
+        qr/v_makers_v1: it belongs to postgres, so no change can alter it; ALTER VIEW/],
+    ['what is no view', 'CREATE MATERIALIZED VIEW api.v_more_v1 AS SELECT m.id FROM dp.maker m', 'CREATE MATERIALIZED VIEW dp.more AS SELECT m.id FROM dp.maker m',
+        qr/v_more_v1: it is no view, so it cannot be a contract/],
     ['no description', tags('Things.\n', ''), tags('Things.', 'All.'), qr/v_things_v1: it has no description/],
     ['no key', tags('\n@primaryKey id', ''), tags('@primaryKey id', '@noKey'), qr/v_things_v1: it has no key/],
 );
