@@ -81,6 +81,48 @@ subtest 'what changes the meaning wants an acknowledgement' => sub {
     ($code, undef, $err) = $s->oriel('change', 'expand');
     is($code, 0, 'now the change is applied') or diag $err;
     is(($s->oriel('contract', 'check'))[0], 0, 'and the database is what the lock file says');
+    my $before = write_file("$s->{folder}/before.json", $written);
+    ($code, my $out) = $s->oriel('contract', 'diff', $before);
+    like("$code $out", qr/^1 ok +v_things_v1: definition_changed/, 'of two lock files the newer one has the acknowledgement');
+    ($code, $out) = $s->oriel('contract', 'diff', '--json', $before);
+    is_deeply([$code, map { "$_->{verdict} $_->{rule}" } @{ JSON::PP->new->decode($out) }], [1, 'ok definition_changed'], 'for programs, too');
+};
+
+subtest 'a retired name does not come back' => sub {
+    my $good = read_file($lock);
+    write_file($lock, $good =~ s/"tombstones": \[\]/"tombstones": ["v_old_v1"]/r);
+    change('0003-again', <<'EOF');
+CREATE VIEW api.v_old_v1 AS SELECT t.id FROM dp.thing t;
+COMMENT ON VIEW api.v_old_v1 IS E'Old.\n@primaryKey id';
+GRANT SELECT ON api.v_old_v1 TO oriel_ds;
+EOF
+    my ($code, $out, $err) = $s->oriel('change', 'expand');
+    is($code, 1, 'refused');
+    like($err, qr{0003-again/expand\.sql: v_old_v1: tombstone_reused.*nothing was changed}s, 'and why');
+    like(($s->oriel('change', 'plan'))[1], qr/BREAK v_old_v1: tombstone_reused/, 'the plan shows it');
+    write_file("$changes/0003-again/contract.sql", "DROP VIEW api.v_old_v1;\n");
+    is(($s->oriel('change', 'expand'))[0], 0, 'a database older than the lock file gets it, and loses it by the contract that is to come');
+    $s->sql("DROP VIEW api.v_old_v1; DELETE FROM oriel.change_step WHERE change = '0003-again'");
+    forget('0003-again');
+    write_file($lock, $good);
+};
+
+subtest 'an index that gives the order of a partitioned key' => sub {
+    change('0003-parts', <<'EOF');
+CREATE TABLE dp.part (id bigint PRIMARY KEY) PARTITION BY HASH (id);
+CREATE TABLE dp.part_0 PARTITION OF dp.part FOR VALUES WITH (modulus 2, remainder 0);
+CREATE VIEW api.v_parts_v1 AS SELECT p.id FROM dp.part p;
+COMMENT ON VIEW api.v_parts_v1 IS E'Parts.\n@primaryKey id';
+GRANT SELECT ON api.v_parts_v1 TO oriel_ds;
+EOF
+    is(($s->oriel('change', 'expand'))[0], 0, 'one partition');
+    change('0004-parts', "CREATE TABLE dp.part_1 PARTITION OF dp.part FOR VALUES WITH (modulus 2, remainder 1);\n");
+    my ($code, $out, $err) = $s->oriel('change', 'expand');
+    is($code, 0, 'is not lost with the second') or diag $err;
+    change('0005-parts', "ALTER TABLE dp.part DROP CONSTRAINT part_pkey;\n");
+    like(($s->oriel('change', 'expand'))[2], qr/v_parts_v1: sort_index_lost/, 'but with the index');
+    $s->sql("DROP VIEW api.v_parts_v1; DROP TABLE dp.part; DELETE FROM oriel.change_step WHERE change ~ 'parts'");
+    forget($_) for qw(0003-parts 0004-parts 0005-parts);
 };
 
 subtest 'an appended column is compatible' => sub {
@@ -105,8 +147,17 @@ subtest 'mistakes in the folder of changes' => sub {
     change('0004-wrong', "CREATE TABLE dp.half (id int);\nCOMMIT;\n");
     ($code, undef, $err) = $s->oriel('change', 'expand');
     is($code, 1, 'a COMMIT of its own');
-    like($err, qr/ends its own transaction/, 'is told');
-    $s->sql('DROP TABLE dp.half');
+    like($err, qr{0004-wrong/expand\.sql:2: a phase is one transaction.*take `COMMIT` out}, 'is told, with its line');
+    is($s->sql("SELECT to_regclass('dp.half') IS NULL"), 't', 'and nothing was applied');
+    change('0004-wrong', "CREATE TABLE dp.half (id int);\n\nINSERT INTO dp.half VALUES (0);\nSELECT 1 / id\nFROM dp.half;\n");
+    ($code, undef, $err) = $s->oriel('change', 'expand');
+    is($code, 1, 'SQL that fails when it is run');
+    like($err, qr{0004-wrong/expand\.sql:4: division by zero \(SQLSTATE 22012\)\n.*expand\.sql: rolled back; nothing was changed\. What to do: mend}, 'with the line of its statement');
+    change('0004-wrong', "CREATE TABLE dp.half (id int);\nCOPY dp.half TO STDOUT;\nCOPY dp.half FROM STDIN;\n");
+    ($code, undef, $err) = $s->oriel('change', 'expand');
+    is($code, 1, 'COPY from the client');
+    like($err, qr{0004-wrong/expand\.sql:3: COPY from stdin failed: the file of a phase has no data behind it; use INSERT}, 'is told, with its line');
+    is($s->sql("SELECT to_regclass('dp.half') IS NULL"), 't', 'and nothing was applied');
     change('0004-wrong', "CREATE TABLE dp.other (id int);\nCREATE VIEW api.v_others_v1 AS\nSELECT * FROM dp.other;\n");
     ($code, undef, $err) = $s->oriel('change', 'expand');
     is($code, 1, 'a contract that takes all columns');
@@ -129,7 +180,8 @@ subtest 'mistakes in the folder of changes' => sub {
     $s->sql('INSERT INTO dp.thing (id, amount) VALUES (1, 5), (2, 0), (3, 7)');
     for (['no key', "UPDATE dp.thing SET share = 1 / amount WHERE id BETWEEN :lo AND :hi;\n", qr{0004-fill/fill\.sql:1: the first line must name the key}],
         ['no range', "-- key: dp.thing.id\nUPDATE dp.thing SET share = 1 / amount;\n", qr{0004-fill/fill\.sql: the statement must use :lo and :hi}],
-        ['SQL that fails half-way', "-- key: dp.thing.id\nUPDATE dp.thing SET share = 1 / amount WHERE id BETWEEN :lo AND :hi;\n", qr{0004-fill/fill\.sql: division by zero \(SQLSTATE 22012\)}]) {
+        ['SQL that fails half-way', "-- key: dp.thing.id\nUPDATE dp.thing SET share = 1 / amount WHERE id BETWEEN :lo AND :hi;\n", qr{0004-fill/fill\.sql:2: division by zero \(SQLSTATE 22012\).*it will go on behind them. What to do:}s],
+        ['SQL that nobody understands', "-- key: dp.thing.id\nUPDATE dp.thing SET share = 1\nWHERE id BETWEN :lo AND :hi AND;\n", qr{0004-fill/fill\.sql:3: syntax error}]) {
         write_file($fill, $_->[1]);
         ($code, undef, $err) = $s->oriel('change', 'fill', '0004-fill');
         is($code, 1, "a fill with $_->[0]");

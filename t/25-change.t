@@ -104,6 +104,7 @@ subtest 'phases out of order are refused' => sub {
 is(scalar phase('expand'), "0 expanded $name\n", 'expand');
 my $second = catalog();
 like(scalar phase('expand'), qr/^0 all 2 changes were expanded already/, 'again: nothing to do');
+like(scalar phase('plan'), qr/^0 $name is expanded already \(\d{4}-/, 'nothing to plan either');
 is((phase 'revert')[0], 0, 'and back');
 is(catalog(), $first, 'the catalog is what it was before');
 is(scalar phase('expand'), "0 expanded $name\n", 'and forward again');
@@ -136,6 +137,15 @@ subtest 'a successor that differs is not proven' => sub {
     $s->sql(q{CREATE OR REPLACE VIEW api.v_things_v2 WITH (security_barrier) AS SELECT t.id, CASE WHEN t.id = 5 THEN 'x' ELSE t.name END AS name,
               coalesce(t.price_cents, (t.price * 100)::bigint) AS price_cents FROM dp.thing t WHERE t.id <> 9});
     like(scalar phase('prove'), qr/^1 .*1 keys are lost.*1 values differ in column name/s, 'keys and values');
+    my $other = $s->domain_path('changes') . '/0003-other';
+    write_file("$other/expand.sql", "SELECT 1;\n");
+    write_file("$other/prove.sql",  "SELECT 1 WHERE false;\n\nSELECT 1 / 0;\n");
+    is(($s->oriel('change', 'expand'))[0], 0, 'another change');
+    like(($s->oriel('change', 'prove', '0003-other'))[2], qr{0003-other/prove\.sql:3: division by zero \(SQLSTATE 22012\)}, 'SQL that fails is told with its line');
+    write_file("$other/prove.sql", "SELECT 1 WHERE false;\n");
+    is(($s->oriel('change', 'prove', '0003-other'))[1], "proved 0003-other\n", 'which does not name them is proven all the same');
+    $s->sql(q{DELETE FROM oriel.change_step WHERE change = '0003-other'});
+    File::Path::remove_tree($other);
     $s->sql("CREATE OR REPLACE VIEW api.v_things_v2 WITH (security_barrier) AS $is");
     is(catalog(), $second, 'put back');
 };
@@ -188,6 +198,7 @@ subtest 'brown-out' => sub {
     is($s->sql('SELECT count(*) FROM oriel.brownout'), 0, 'the worker gives back when the time is over');
     is($s->stop('worker'), 0, 'and ends well');
     like(read_file("$s->{folder}/log/worker.log"), qr/the brown-out of v_things_v1 was not ended by who began it/, 'having said so');
+    $s->sql(q{INSERT INTO oriel.brownout VALUES ('v_gone_v1', '0002-cents', now())});
     like(scalar phase('brownout', '--for', '20ms'), qr/^0 v_things_v1 is away for 0\.02 s\n.*the grant is back/s, 'a short one');
     like(scalar phase('brownout', '--for', '0s'), qr/^2 .*--for, .* take a duration such as 30s/s, 'but not none');
     my $interrupted = fork // die;

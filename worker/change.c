@@ -10,6 +10,7 @@
 
 #include "lib/log.h"
 #include "lib/text.h"
+#include "worker/change_lint.h"
 
 enum { LARGEST_SQL = 16 << 20 };
 
@@ -184,6 +185,51 @@ int change_read_state(struct change_list *changes, struct arena *a, PGconn *c)
     }
     PQclear(r);
     return result;
+}
+
+PGresult *change_next_result(PGconn *c)
+{
+    PGresult *r = PQgetResult(c);
+    ExecStatusType status = PQresultStatus(r);
+    if (status != PGRES_COPY_IN && status != PGRES_COPY_OUT)
+        return r;
+    PQclear(r);
+    char *row;
+    if (status == PGRES_COPY_IN)
+        (void)!PQputCopyEnd(c, "the file of a phase has no data behind it; use INSERT");
+    else
+        while (PQgetCopyData(c, &row, 0) > 0)
+            PQfreemem(row);
+    return PQgetResult(c);
+}
+
+/* Postgres tells the place of what it cannot parse, of what fails later it does not: that is a statement's. */
+static int line_of_failure(const struct change_file *f, size_t n, const PGresult *r)
+{
+    const char *position = PQresultErrorField(r, PG_DIAG_STATEMENT_POSITION);
+    if (!position)
+        return change_line_of_statement(f, n);
+    long at = strtol(position, NULL, 10);
+    int line = 1;
+    /* the position counts characters, not bytes */
+    for (const char *p = f->sql; *p && at > 1; p++) {
+        line += *p == '\n';
+        at -= (*p & 0xc0) != 0x80;
+    }
+    return line;
+}
+
+void change_tell_failure(const struct change_file *f, size_t n, PGconn *c, const PGresult *r)
+{
+    char doing[512];
+    int line = line_of_failure(f, n, r);
+    if (line)
+        snprintf(doing, sizeof doing, "%s:%d", f->path, line);
+    else
+        snprintf(doing, sizeof doing, "%s", f->path);
+    pg_tell_failure(c, r, doing);
+    log_error("%s: rolled back; %s. What to do: mend what the message above names, and run it again", f->path,
+              f->partial ? "the ranges before are done, and it will go on behind them" : "nothing was changed");
 }
 
 bool change_is_open(const struct change *change)

@@ -25,6 +25,7 @@ struct change_file {
     char sha256[65];
     const char *applied_at;  /* NULL: not yet */
     const char *applied_sql; /* the text as it was then */
+    bool partial;            /* what was done of it before a failure stays */
 };
 
 struct change {
@@ -41,6 +42,12 @@ struct change_list {
 int change_load(struct change_list *changes, struct arena *a, const char *folder) must_check;
 /* Fills in what is applied. An applied change that is not in the folder, or whose file is another now, is a mistake. */
 int change_read_state(struct change_list *changes, struct arena *a, PGconn *c) must_check;
+/* PQgetResult() for a file's statements. There is no client to copy from or to: COPY FROM STDIN becomes an error, and
+ * what COPY TO STDOUT sends is dropped. */
+PGresult *change_next_result(PGconn *c) must_check;
+/* Says what failed, and on which line of the file. n: how many of its statements were done before; r: NULL when the
+ * connection failed. */
+void change_tell_failure(const struct change_file *f, size_t n, PGconn *c, const PGresult *r);
 /* Whether a phase that is there was not run; once all were, nobody goes back by revert either. */
 bool change_is_open(const struct change *change) must_check;
 /* Runners of changes take turns: tries to take this one's, which ends with the session. -1 after a message. */

@@ -18,43 +18,26 @@ static const struct change_file *file_of(const struct change_application *app)
     return &app->change->step[app->step];
 }
 
-/* Says where in the file an error stands. */
-static void tell_sql_failure(const struct change_file *f, PGconn *c, const PGresult *r)
-{
-    const char *position = PQresultErrorField(r, PG_DIAG_STATEMENT_POSITION);
-    long at = position ? strtol(position, NULL, 10) : 0;
-    int line = 1;
-    char doing[512];
-    /* the position counts characters, not bytes */
-    for (const char *p = f->sql; *p && at > 1; p++) {
-        line += *p == '\n';
-        at -= (*p & 0xc0) != 0x80;
-    }
-    if (position)
-        snprintf(doing, sizeof doing, "%s:%d", f->path, line);
-    else
-        snprintf(doing, sizeof doing, "%s", f->path);
-    pg_tell_failure(c, r, doing);
-}
-
 static enum change_outcome run_sql(const struct change_application *app)
 {
     const struct change_file *f = file_of(app);
     enum change_outcome outcome = CHANGE_APPLIED;
+    size_t n = 0; /* statements that were done */
     if (!PQsendQuery(app->c, f->sql)) {
         pg_tell_failure(app->c, NULL, f->path);
         return CHANGE_FAILED;
     }
     if (app->statements)
         buf_reset(app->statements); /* this may be another try */
-    for (PGresult *r; (r = PQgetResult(app->c)); PQclear(r)) {
+    for (PGresult *r; (r = change_next_result(app->c)); PQclear(r)) {
         if (outcome != CHANGE_APPLIED)
             continue;
         outcome = change_outcome_of(r);
         if (outcome == CHANGE_FAILED)
-            tell_sql_failure(f, app->c, r);
+            change_tell_failure(f, n, app->c, r);
         else if (outcome == CHANGE_APPLIED && app->statements)
             buf_printf(app->statements, "  %s\n", PQcmdStatus(r));
+        n++;
     }
     return outcome;
 }
@@ -197,6 +180,32 @@ struct applying {
     struct contract_set lock;
 };
 
+/* Whether a contract phase that has not run here takes the view away: this database is older than the lock file, as
+ * when all changes are replayed from nothing. */
+static bool is_yet_to_go(const struct change_list *changes, const char *view)
+{
+    for (size_t i = 0; i < changes->n; i++) {
+        const struct change_file *f = &changes->list[i].step[STEP_CONTRACT];
+        if (f->sql && !f->applied_at && change_mentions(f, view))
+            return true;
+    }
+    return false;
+}
+
+/* The names that the step may not bring back. */
+static const char *const *retired_names(const struct applying *applying, const struct contract_set *before)
+{
+    const char *const *all = applying->lock.tombstones;
+    size_t n = 0, kept = 0;
+    while (all && all[n])
+        n++;
+    const char **names = arena_array(applying->arena, n + 1, sizeof *names);
+    for (size_t i = 0; i < n; i++)
+        if (!contract_find_view(before, all[i]) && !is_yet_to_go(applying->app->run->changes, all[i]))
+            names[kept++] = all[i];
+    return names;
+}
+
 static enum change_outcome try_once(void *context)
 {
     const struct applying *applying = context;
@@ -223,6 +232,7 @@ static enum change_outcome try_once(void *context)
     outcome = read_contracts(&now, a, app->c);
     if (outcome != CHANGE_APPLIED)
         return outcome;
+    before.tombstones = retired_names(applying, &before);
     contract_compare(&d, a, &before, &now);
     if (contract_lint_references(&now, &before) < 0) {
         log_error("%s: rolled back, since a reference would lead nowhere; nothing was changed", f->path);

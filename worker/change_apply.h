@@ -11,7 +11,8 @@
 
 /* What a run is given beside the change. */
 struct change_run {
-    const char *lock_path;       /* the lock file, whose acknowledgements count; it may not exist yet */
+    const struct change_list *changes; /* all of them, with what is applied */
+    const char *lock_path;       /* the lock file, whose acknowledgements and tombstones count; it may not exist yet */
     const char *const *standbys; /* as in struct settings */
     struct change_patience patience;
 };

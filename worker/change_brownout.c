@@ -102,7 +102,8 @@ int brownout_restore(PGconn *c, bool all)
     int result = 0;
     PGresult *r =
         pg_query(c, "looking for brown-outs that should have ended",
-                 "SELECT b.contract, b.change FROM oriel.brownout b"
+                 "SELECT b.contract, b.change, pg_catalog.to_regclass('" SCHEMA_API
+                 ".' || pg_catalog.quote_ident(b.contract)) IS NOT NULL FROM oriel.brownout b"
                  " WHERE $1::boolean OR b.until < pg_catalog.now() - interval '2 s'", /* who began it is first */
                  1, (const char *const[]){all ? "t" : "f"});
     if (!r)
@@ -110,6 +111,10 @@ int brownout_restore(PGconn *c, bool all)
     arena_init(&a);
     for (int i = 0; i < PQntuples(r) && result == 0; i++) {
         const char *const views[] = {PQgetvalue(r, i, 0), NULL};
+        if (PQgetvalue(r, i, 2)[0] == 'f') { /* dropped by hand; there is no grant to give back */
+            result = pg_run(c, "forgetting a brown-out", "DELETE FROM oriel.brownout WHERE contract = $1", 1, views);
+            continue;
+        }
         result = set_grants(PQgetvalue(r, i, 1), c, &a, views, true, "0");
         if (result == 0)
             log_warn("the brown-out of %s was not ended by who began it; the grant is given back now", views[0]);

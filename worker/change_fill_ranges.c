@@ -8,6 +8,7 @@ enum { FIRST_RANGE = 1000, LARGEST_RANGE = 200000 };
 
 struct filling {
     const struct change *change;
+    struct change_file statement; /* as it is run */
     PGconn *c;
     const char *what; /* "fill 0002-price-cents" */
     struct throttle throttle;
@@ -67,7 +68,7 @@ static long long fill_range(struct filling *f, long long hi)
     PGresult *r = PQexecPrepared(f->c, "fill", 2, range, NULL, NULL, 0);
     long long rows = PQresultStatus(r) == PGRES_COMMAND_OK ? strtoll(PQcmdTuples(r), NULL, 10) : -1;
     if (rows < 0)
-        pg_tell_failure(f->c, r, f->change->step[STEP_FILL].path);
+        change_tell_failure(&f->statement, 0, f->c, r);
     PQclear(r);
     snprintf(rows_text, sizeof rows_text, "%lld", rows);
     if (rows >= 0 &&
@@ -112,12 +113,12 @@ static int fill_all(struct filling *f)
     return 0;
 }
 
-static int prepare(struct filling *f, const char *sql, const char *table, struct arena *a)
+static int prepare(struct filling *f, const char *table, struct arena *a)
 {
-    PGresult *r = PQprepare(f->c, "fill", sql, 0, NULL);
+    PGresult *r = PQprepare(f->c, "fill", f->statement.sql, 0, NULL);
     bool good = PQresultStatus(r) == PGRES_COMMAND_OK;
     if (!good)
-        pg_tell_failure(f->c, r, f->change->step[STEP_FILL].path);
+        change_tell_failure(&f->statement, 0, f->c, r);
     PQclear(r);
     /* a range of keys is only found by the index when the planner knows how large the table is */
     return good ? pg_run(f->c, "analysing the table", arena_printf(a, "ANALYZE %s", table), 0, NULL) : -1;
@@ -126,13 +127,16 @@ static int prepare(struct filling *f, const char *sql, const char *table, struct
 int change_fill_ranges(const struct change *change, const struct change_fill_file *file, PGconn *c, struct arena *a,
                        const struct throttle_options *options)
 {
-    struct filling f = {.change = change, .c = c, .what = arena_printf(a, "fill %s", change->name)};
+    struct filling f = {.change = change,
+                        .statement = {.path = change->step[STEP_FILL].path, .sql = file->sql, .partial = true},
+                        .c = c,
+                        .what = arena_printf(a, "fill %s", change->name)};
     double began = progress_clock();
     const char *table, *column;
     char summary[128];
     quote_key(a, file->key, &table, &column);
     const char *probe = arena_printf(a, "SELECT %s FROM %s WHERE %s = $1::bigint", column, table, column);
-    if (prepare(&f, file->sql, table, a) < 0 || find_range(&f, table, column, a) < 0 ||
+    if (prepare(&f, table, a) < 0 || find_range(&f, table, column, a) < 0 ||
         throttle_init(&f.throttle, c, f.what, options, probe, f.next) < 0 || fill_all(&f) < 0 ||
         pg_run(c, "recording the step", "BEGIN", 0, NULL) < 0 || change_record(c, change, STEP_FILL) < 0 ||
         pg_run(c, "recording the step", "COMMIT", 0, NULL) < 0)

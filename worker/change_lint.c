@@ -86,7 +86,8 @@ static struct token next_token(const char *p)
         end = skip_quoted(t.start + 1, true);
     } else if (*t.start == '"') {
         t.kind = TOKEN_WORD;
-        end = skip_quoted(t.start, false);
+        for (end = t.start; *end == '"';) /* a doubled quote goes on */
+            end = skip_quoted(end, false);
     } else {
         end = t.start;
         while (is_word(*end))
@@ -140,9 +141,65 @@ static int line_of(const char *text, const char *at)
     return line;
 }
 
+/* Behind the statement that begins at p: behind its semicolon, or at the end of the text. A semicolon in parentheses
+ * (of a rule) or between BEGIN ATOMIC and its END (of a function) does not end it. */
+static const char *statement_end(const char *p)
+{
+    struct token before = {0};
+    int parentheses = 0;
+    bool atomic = false;
+    for (struct token t = next_token(p); t.kind; before = t, t = next_token(p)) {
+        p = t.start + t.len;
+        parentheses += is(&t, "(") - is(&t, ")");
+        if (is(&t, "atomic") && is(&before, "begin"))
+            atomic = true;
+        else if (is(&t, "end") && (is(&before, ";") || is(&before, "atomic")))
+            atomic = false;
+        if (is(&t, ";") && parentheses <= 0 && !atomic)
+            break;
+    }
+    return p;
+}
+
+/* Where the nth statement begins, from 0; NULL when there are not so many. Empty ones do not count. */
+static const char *statement_at(const char *sql, size_t n)
+{
+    for (const char *p = sql;; p = statement_end(p)) {
+        struct token t = next_token(p);
+        if (!t.kind)
+            return NULL;
+        if (!is(&t, ";") && n-- == 0)
+            return t.start;
+    }
+}
+
+int change_line_of_statement(const struct change_file *f, size_t n)
+{
+    const char *start = statement_at(f->sql, n);
+    return start ? line_of(f->sql, start) : 0;
+}
+
+int change_lint_transaction(const struct change_file *f)
+{
+    static const char *const words[] = {"abort", "begin", "commit", "end", "rollback", "start"};
+    int result = 0;
+    const char *start;
+    for (size_t n = 0; (start = statement_at(f->sql, n)); n++) {
+        struct token t = next_token(start), behind = next_token(start + t.len);
+        for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+            if (is(&t, words[i]) && !is(&behind, "to")) {
+                log_error("%s:%d: a phase is one transaction, so that it is done as a whole or not at all; take `%.*s` "
+                          "out",
+                          f->path, line_of(f->sql, start), (int)t.len, t.start);
+                result = -1;
+            }
+    }
+    return result;
+}
+
 int change_lint(const struct change_file *f)
 {
-    int result = 0;
+    int result = change_lint_transaction(f);
     enum place place = BEGINNING;
     struct token before = {0}, t = next_token(f->sql);
     while (t.kind) {
@@ -159,10 +216,17 @@ int change_lint(const struct change_file *f)
     return result;
 }
 
+/* A quote within quotes is doubled. */
 static bool is_name(const struct token *t, const char *name)
 {
-    size_t n = strlen(name);
-    return t->kind == TOKEN_WORD && (is(t, name) || (t->len == n + 2 && strncmp(t->start + 1, name, n) == 0));
+    if (t->kind != TOKEN_WORD || *t->start != '"')
+        return t->kind == TOKEN_WORD && is(t, name);
+    const char *p = t->start + 1, *end = t->start + t->len - 1;
+    while (p < end && *name && tolower((unsigned char)*p) == tolower((unsigned char)*name)) {
+        p += *p == '"' ? 2 : 1;
+        name++;
+    }
+    return p == end && !*name;
 }
 
 bool change_mentions(const struct change_file *f, const char *name)

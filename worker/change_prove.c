@@ -31,7 +31,7 @@ static int run_queries(const struct change_file *f, PGconn *c)
         pg_tell_failure(c, NULL, f->path);
         return -1;
     }
-    for (PGresult *r; (r = PQgetResult(c)); PQclear(r)) {
+    for (PGresult *r; (r = change_next_result(c)); PQclear(r)) {
         query++;
         if (PQresultStatus(r) == PGRES_TUPLES_OK) {
             if (PQntuples(r) > 0) {
@@ -39,7 +39,7 @@ static int run_queries(const struct change_file *f, PGconn *c)
                 result = -1;
             }
         } else if (PQresultStatus(r) != PGRES_COMMAND_OK && PQresultStatus(r) != PGRES_EMPTY_QUERY) {
-            pg_tell_failure(c, r, f->path);
+            change_tell_failure(f, (size_t)query - 1, c, r);
             result = -1;
         }
     }
@@ -123,7 +123,14 @@ static int compare_views(PGconn *c, struct arena *a, const struct contract *old,
     return result;
 }
 
-static int compare_successors(PGconn *c, struct arena *a)
+/* Whether the change publishes the contract, alters it or takes it away. */
+static bool concerns(const struct change *change, const struct contract *k)
+{
+    const struct change_file *expand = &change->step[STEP_EXPAND], *contract = &change->step[STEP_CONTRACT];
+    return change_mentions(expand, k->view) || (contract->sql && change_mentions(contract, k->view));
+}
+
+static int compare_successors(const struct change *change, PGconn *c, struct arena *a)
 {
     struct contract_set set;
     int result = 0;
@@ -132,7 +139,7 @@ static int compare_successors(PGconn *c, struct arena *a)
     for (size_t i = 0; i < set.n; i++) {
         const struct contract *old = &set.contracts[i];
         const struct contract *new = old->successor ? contract_find_view(&set, old->successor) : NULL;
-        if (new && * old->key)
+        if (new && * old->key && (concerns(change, old) || concerns(change, new)))
             result |= compare_views(c, a, old, new);
     }
     return result;
@@ -141,7 +148,7 @@ static int compare_successors(PGconn *c, struct arena *a)
 int change_prove_again(const struct change *change, PGconn *c, struct arena *a)
 {
     const struct change_file *f = &change->step[STEP_PROVE];
-    return (f->sql && run_queries(f, c) < 0) || compare_successors(c, a) < 0 ? -1 : 0;
+    return (f->sql && run_queries(f, c) < 0) || compare_successors(change, c, a) < 0 ? -1 : 0;
 }
 
 /* Each contract that the change names: what its comment declares must hold of the data. */
@@ -164,9 +171,12 @@ static int probe_published(const struct change *change, PGconn *c, struct arena 
 int change_prove(const struct change *change, PGconn *c, struct arena *a)
 {
     const struct change_file *f = &change->step[STEP_PROVE];
+    if (f->sql && change_lint_transaction(f) < 0)
+        return -1;
     if (pg_run(c, f->path,
-               "BEGIN ISOLATION LEVEL REPEATABLE READ; SET LOCAL ROLE oriel_owner; SET LOCAL lock_timeout = '100ms'", 0,
-               NULL) < 0)
+               "BEGIN ISOLATION LEVEL REPEATABLE READ; SET LOCAL ROLE oriel_owner; SET LOCAL lock_timeout = '100ms';"
+               " SET LOCAL statement_timeout = 0",
+               /* a proof takes as long as there are rows */ 0, NULL) < 0)
         return -1;
     bool good = change_prove_again(change, c, a) == 0 && probe_published(change, c, a) == 0 &&
                 change_record(c, change, STEP_PROVE) == 0;

@@ -74,8 +74,13 @@ static int action_plan(const struct asking *q)
     for (size_t i = 0; i < q->changes.n; i++) {
         const struct change *change = &q->changes.list[i];
         /* the next one only: a later one may stand on what this one makes */
-        if (q->change ? change == q->change : !change->step[STEP_EXPAND].applied_at)
+        if (q->change ? change == q->change : !change->step[STEP_EXPAND].applied_at) {
+            if (change->step[STEP_EXPAND].applied_at) {
+                printf("%s is expanded already (%s)\n", change->name, change->step[STEP_EXPAND].applied_at);
+                return 0;
+            }
             return check_fill(q, change) < 0 ? -1 : change_plan(change, q->c, &q->run);
+        }
     }
     printf("all %zu changes are expanded\n", q->changes.n);
     return 0;
@@ -238,6 +243,7 @@ static int run(struct command_context *context, int argc, char **argv)
     struct asking q = {.context = context,
                        .run = {.lock_path = context->settings.lock, .standbys = context->settings.standbys}};
     const struct step *step = &steps[context->action];
+    q.run.changes = &q.changes;
     if (read_options(&q) < 0 || change_load(&q.changes, &context->arena, context->settings.changes) < 0 ||
         (argc && find_change(&q, argv[0]) < 0))
         return EXIT_USAGE;

@@ -34,6 +34,12 @@ struct asking {
     const char *const *arguments; /* behind the action, NULL-terminated */
 };
 
+/* What differences are judged by. */
+struct telling {
+    const struct contract_set *lock;
+    const struct contract_set *newer; /* the lock file that it is compared with; NULL for a database */
+};
+
 /* A contract that is gone after its sunset was removed as announced. */
 static bool retired(const struct contract_set *lock, const struct contract_difference *d)
 {
@@ -55,7 +61,18 @@ static void put_json_member(struct buf *b, const char *key, const char *value)
         buf_puts(b, "null");
 }
 
-static void print_json(struct arena *a, const struct contract_differences *d)
+/* What the lock files themselves have foreseen is no surprise: a removal after the sunset, a change of meaning with its
+ * reason, which stands in the older one until the change is made, and in the newer one from then on. */
+static enum contract_verdict verdict_of(const struct asking *q, const struct telling *t,
+                                        const struct contract_difference *d)
+{
+    bool agreed =
+        d->rule->verdict == CONTRACT_ACK && (contract_difference_acknowledged(t->lock, q->arena, d) ||
+                                             (t->newer && contract_difference_acknowledged(t->newer, q->arena, d)));
+    return agreed || retired(t->lock, d) ? CONTRACT_OK : d->rule->verdict;
+}
+
+static void print_json(const struct asking *q, const struct telling *t, const struct contract_differences *d)
 {
     struct buf b;
     buf_init(&b, SIZE_MAX / 2);
@@ -63,14 +80,14 @@ static void print_json(struct arena *a, const struct contract_differences *d)
     for (size_t i = 0; i < d->n; i++) {
         const struct contract_difference *difference = &d->list[i];
         buf_printf(&b, "%s\n  {\"verdict\": \"%s\", \"rule\": \"%s\"", i ? "," : "",
-                   contract_verdict_names[difference->rule->verdict], difference->rule->name);
+                   contract_verdict_names[verdict_of(q, t, difference)], difference->rule->name);
         put_json_member(&b, "contract", difference->view);
         put_json_member(&b, "column", difference->column);
         put_json_member(&b, "before", difference->before);
         put_json_member(&b, "after", difference->after);
         put_json_member(&b, "why", difference->rule->why);
         put_json_member(&b, "instead", *difference->rule->instead ? difference->rule->instead : NULL);
-        put_json_member(&b, "fingerprint", contract_difference_fingerprint(a, difference));
+        put_json_member(&b, "fingerprint", contract_difference_fingerprint(q->arena, difference));
         buf_putc(&b, '}');
     }
     buf_puts(&b, d->n ? "\n]\n" : "]\n");
@@ -78,24 +95,14 @@ static void print_json(struct arena *a, const struct contract_differences *d)
     buf_release(&b);
 }
 
-/* What the lock file itself has foreseen is no surprise: a removal after the sunset, a change of meaning with its
- * reason. */
-static enum contract_verdict verdict_of(struct arena *a, const struct contract_set *lock,
-                                        const struct contract_difference *d)
-{
-    bool agreed = d->rule->verdict == CONTRACT_ACK && contract_difference_acknowledged(lock, a, d);
-    return agreed || retired(lock, d) ? CONTRACT_OK : d->rule->verdict;
-}
-
 /* Prints every difference; returns the worst verdict. */
-static enum contract_verdict tell(const struct asking *q, const struct contract_set *lock,
-                                  const struct contract_differences *d)
+static enum contract_verdict tell(const struct asking *q, const struct telling *t, const struct contract_differences *d)
 {
     enum contract_verdict worst = CONTRACT_SAME;
     if (q->json)
-        print_json(q->arena, d);
+        print_json(q, t, d);
     for (size_t i = 0; i < d->n; i++) {
-        enum contract_verdict v = verdict_of(q->arena, lock, &d->list[i]);
+        enum contract_verdict v = verdict_of(q, t, &d->list[i]);
         if (!q->json)
             printf("%-5s %s\n", contract_verdict_names[v], contract_difference_text(q->arena, &d->list[i]));
         worst = v > worst ? v : worst;
@@ -190,9 +197,9 @@ static int read_database(const struct asking *q, struct contract_set *found, boo
     int result =
         c && contract_catalog_read(found, q->arena, c) == 0 && contract_order_read(found, c) == CHANGE_APPLIED ? 0 : -1;
     if (result == 0) {
-        *wrong =
-            (contract_lint(found) < 0) | (contract_lint_references(found, NULL) < 0) | (contract_lint_views(c) < 0);
-        result = probe_all(q, found, c, wrong);
+        bool strange = contract_lint_views(c) < 0; /* what belongs to somebody else may not be ours to read */
+        *wrong = (contract_lint(found) < 0) | (contract_lint_references(found, NULL) < 0) | strange;
+        result = strange ? 0 : probe_all(q, found, c, wrong);
     }
     PQfinish(c);
     return result;
@@ -207,11 +214,11 @@ static int action_lock(const struct asking *q)
     if (access(q->lock_path, F_OK) == 0 && contract_lock_load(&lock, q->arena, q->lock_path) < 0)
         return EXIT_USAGE;
     if (read_database(q, &found, &wrong) < 0)
-        return EXIT_FAILED;
+        return CANNOT_TELL;
     if (wrong)
         return CONTRACT_BREAK;
     contract_compare(&d, q->arena, &lock, &found);
-    enum contract_verdict worst = tell(q, &lock, &d);
+    enum contract_verdict worst = tell(q, &(struct telling){.lock = &lock}, &d);
     if (worst == CONTRACT_BREAK) {
         log_error(
             "%s was not written: what readers were promised would be broken. What to do: undo it in the database, or, "
@@ -233,7 +240,7 @@ static int action_lock(const struct asking *q)
     int result = text.failed ? -1 : write_file(q->arena, q->lock_path, &text);
     buf_release(&text);
     if (result < 0)
-        return EXIT_FAILED;
+        return CANNOT_TELL;
     if (!q->json)
         printf("%s holds %zu contracts\n", q->lock_path, found.n);
     return EXIT_OK;
@@ -249,7 +256,7 @@ static int action_check(const struct asking *q)
     if (read_database(q, &found, &wrong) < 0)
         return CANNOT_TELL;
     contract_compare(&d, q->arena, &lock, &found);
-    enum contract_verdict worst = tell(q, &lock, &d);
+    enum contract_verdict worst = tell(q, &(struct telling){.lock = &lock}, &d);
     if (worst == CONTRACT_SAME && !wrong && !q->json)
         printf("the database holds the %zu contracts of %s\n", lock.n, q->lock_path);
     return wrong ? CONTRACT_BREAK : (int)worst;
@@ -263,7 +270,7 @@ static int action_diff(const struct asking *q)
     if (contract_lock_load(&old, q->arena, q->arguments[0]) < 0 || contract_lock_load(&new, q->arena, newer) < 0)
         return EXIT_USAGE;
     contract_compare(&d, q->arena, &old, &new);
-    return (int)tell(q, &old, &d);
+    return (int)tell(q, &(struct telling){.lock = &old, .newer = &new}, &d);
 }
 
 static int action_show(const struct asking *q)
