@@ -80,8 +80,9 @@ static bool is_missing(const struct field *f, const struct value *v)
         return true;
     if (v->kind != VALUE_STRING && v->kind != VALUE_NUMBER)
         return false;
+    char first = v->len ? *v->text : 0; /* mostly that tells already */
     for (const char *const *one = f->missing_values; *one; one++)
-        if (strlen(*one) == v->len && memcmp(*one, v->text, v->len) == 0)
+        if (**one == first && strlen(*one) == v->len && memcmp(*one, v->text, v->len) == 0)
             return true;
     return false;
 }
