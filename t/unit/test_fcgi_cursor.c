@@ -125,7 +125,7 @@ static const char *behind(const struct plan *p)
     return s;
 }
 
-#define END " LIMIT $"
+#define END " LIMIT 2"
 
 static const struct {
     const char *order, *values[3], *where, *order_by;
