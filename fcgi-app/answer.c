@@ -79,7 +79,11 @@ static void start_head(struct answer *a, int status)
 {
     buf_reset(&a->head);
     a->status = status;
-    buf_printf(&a->head, "Status: %d %s\r\n", status, reason_of(status));
+    buf_puts(&a->head, "Status: ");
+    buf_put_integer(&a->head, status);
+    buf_putc(&a->head, ' ');
+    buf_puts(&a->head, reason_of(status));
+    buf_puts(&a->head, "\r\n");
 }
 
 static void start(struct answer *a, int status)
@@ -104,11 +108,19 @@ static void put_header(struct answer *a, const char *name, const char *value)
     buf_puts(&a->head, "\r\n");
 }
 
+static void put_number(struct answer *a, const char *before, long long n, const char *behind)
+{
+    buf_puts(&a->head, before);
+    buf_put_integer(&a->head, n);
+    buf_puts(&a->head, behind);
+}
+
 /* Headers that every answer has. Caches must tell requests apart by what the answer depends on (RFC 9110, 12.5.5). */
 static void put_common_headers(struct answer *a, const struct plan *p)
 {
-    buf_printf(&a->head, "Vary: Accept%s, Prefer, Range%s%s\r\n", p && p->profile ? ", Accept-Profile" : "",
-               p && p->cors.varies ? ", Origin" : "", p && p->takes_tokens ? ", Authorization" : "");
+    buf_puts(&a->head, p && p->profile ? "Vary: Accept, Accept-Profile, Prefer, Range" : "Vary: Accept, Prefer, Range");
+    buf_puts(&a->head, p && p->cors.varies ? ", Origin" : "");
+    buf_puts(&a->head, p && p->takes_tokens ? ", Authorization\r\n" : "\r\n");
     if (!p)
         return;
     cors_headers(&a->head, &p->cors);
@@ -131,8 +143,8 @@ static void finish(struct answer *a, const struct plan *p)
     if (p && p->head)
         buf_reset(&a->body);
     else
-        buf_printf(&a->head, "Content-Length: %zu\r\n", a->body.len);
-    buf_put(&a->head, "\r\n", 2);
+        put_number(a, "Content-Length: ", (long long)a->body.len, "\r\n");
+    buf_puts(&a->head, "\r\n");
 }
 
 /* next: what the rows, where they are known, say. A cache takes each header of this answer for that of the one it holds
@@ -277,12 +289,14 @@ void answer_failure(struct answer *a, const struct plan *p, const PGresult *r)
 static void put_content_range(struct answer *a, const struct plan *p, const struct page *page)
 {
     buf_puts(&a->head, "Content-Range: ");
-    if (page->rows > 0 && !p->after) /* behind a cursor nobody has counted */
-        buf_printf(&a->head, "%lld-%lld", p->offset, p->offset + page->rows - 1);
-    else
+    if (page->rows > 0 && !p->after) { /* behind a cursor nobody has counted */
+        put_number(a, "", p->offset, "-");
+        put_number(a, "", p->offset + page->rows - 1, "");
+    } else {
         buf_putc(&a->head, '*');
+    }
     if (page->total >= 0)
-        buf_printf(&a->head, "/%lld\r\n", page->total);
+        put_number(a, "/", page->total, "\r\n");
     else
         buf_puts(&a->head, "/*\r\n");
 }
@@ -373,10 +387,11 @@ void answer_stream(struct answer *a, const struct rows *w, const PGresult *estim
 }
 
 /* Milliseconds with one digit behind the point. */
-static void put_ms(struct buf *head, const char *name, int64_t us, const char *end)
+static void put_ms(struct answer *a, const char *name, int64_t us, const char *end)
 {
     long long tenths = (us + US_PER_MS / 20) / (US_PER_MS / 10);
-    buf_printf(head, "%s%lld.%lld%s", name, tenths / 10, tenths % 10, end);
+    put_number(a, name, tenths / 10, ".");
+    put_number(a, "", tenths % 10, end);
 }
 
 void answer_timing(struct answer *a, int64_t database_us, int64_t total_us)
@@ -385,7 +400,7 @@ void answer_timing(struct answer *a, int64_t database_us, int64_t total_us)
     buf_trim_end(&a->head, sizeof end - 1);
     buf_puts(&a->head, "Server-Timing: ");
     if (database_us >= 0)
-        put_ms(&a->head, "db;dur=", database_us, ", ");
-    put_ms(&a->head, "total;dur=", total_us, "\r\n");
+        put_ms(a, "db;dur=", database_us, ", ");
+    put_ms(a, "total;dur=", total_us, "\r\n");
     buf_puts(&a->head, end);
 }

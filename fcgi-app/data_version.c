@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "lib/text.h"
+#include "lib/buf.h"
 
 enum { HOLDS_FOR = 100 }; /* ms, where the worker cannot be heard: on a standby */
 
@@ -50,22 +50,23 @@ void data_versions_keep(struct data_versions *v, const char *sources, const stru
 
 /* What is known of the contracts of a plan. */
 struct contracts {
-    struct arena *a;
-    const char *sources; /* "1,2,3"; NULL once one has none */
-    const char *definitions;
+    bool unknown;       /* one has no sources */
+    struct buf sources; /* an array as Postgres writes it, from its first element on */
+    struct buf shape;   /* all else that the answer depends on */
 };
 
-/* An array as Postgres writes it, without its braces. */
 static void add(struct contracts *all, const struct api_contract *c)
 {
     size_t n = c->sources ? strlen(c->sources) : 0;
-    if (n < 2 || !c->definition || !all->sources) {
-        all->sources = NULL;
+    if (n < 2 || !c->definition) {
+        all->unknown = true;
         return;
     }
-    all->sources =
-        arena_printf(all->a, "%s%s%.*s", all->sources, *all->sources && n > 2 ? "," : "", (int)(n - 2), c->sources + 1);
-    all->definitions = arena_printf(all->a, "%s %s", all->definitions, c->definition);
+    if (all->sources.len > 1 && n > 2)
+        buf_putc(&all->sources, ',');
+    buf_put(&all->sources, c->sources + 1, n - 2);
+    buf_puts(&all->shape, c->definition);
+    buf_putc(&all->shape, ' ');
 }
 
 /* Recursion is bounded by the depth of embeds that the parser allows. */
@@ -82,38 +83,54 @@ static void add_embeds(struct contracts *all, const struct ast *level)
     }
 }
 
-static const char *or_none(const char *s)
+static void put_texts(struct buf *shape, const char *const *texts, size_t n)
 {
-    return s ? s : "-";
+    for (size_t i = 0; i < n; i++) {
+        buf_putc(shape, '\n');
+        buf_puts(shape, texts[i] ? texts[i] : "-");
+    }
 }
 
-/* What makes headers of the configuration and of the contract's comment: a cache that is told 304 keeps those that it
- * has. */
-static const char *headers_of(struct arena *a, const struct plan *p)
+static void put_numbers(struct buf *shape, const long long *numbers, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        buf_putc(shape, i ? ' ' : '\n');
+        buf_put_integer(shape, numbers[i]);
+    }
+}
+
+/*
+ * All that an answer depends on beside the data: another of these is another answer. That includes what makes headers
+ * of the configuration and of the contract's comment: a cache that is told 304 keeps those that it has. Values of
+ * headers hold no line's end, so none can pass for another.
+ */
+static void put_shape(struct buf *shape, const struct plan *p, const struct api *api, const struct request *r)
 {
     const struct contract *c = p->contract;
-    return arena_printf(a, "%lld %d %d %d\n%s\n%s\n%s", c->cache_seconds, p->cors.varies, p->takes_tokens,
-                        c->deprecated, or_none(p->cors.allow_origin), or_none(c->sunset), or_none(c->successor));
-}
-
-/* All that an answer depends on beside the data: another of these is another answer. Values of headers hold no line's
- * end, so none can pass for another. */
-static const char *shape_of(const struct plan *p, const struct contracts *all, const struct request *r)
-{
-    return arena_printf(all->a, "%s\n%s\n%s\n%s\n%s\n%d %d %d\n%lld %lld %lld\n%s\n%s\n%s\n" ORIEL_VERSION,
-                        all->definitions, r->path, r->query, or_none(p->profile), or_none(p->preference_applied),
-                        p->media, p->strip_nulls, p->count, p->offset, p->limit, p->exact_up_to, or_none(p->time_zone),
-                        or_none(p->claims), headers_of(all->a, p));
+    const char *const texts[] = {r->path,   r->query,  p->profile,   p->preference_applied, p->time_zone,
+                                 p->claims, c->sunset, c->successor, p->cors.allow_origin,  ORIEL_VERSION};
+    const long long numbers[] = {api->max_rows,  p->media,        p->strip_nulls, p->count,
+                                 p->offset,      p->limit,        p->exact_up_to, c->cache_seconds,
+                                 p->cors.varies, p->takes_tokens, c->deprecated};
+    put_texts(shape, texts, ARRAY_SIZE(texts));
+    put_numbers(shape, numbers, ARRAY_SIZE(numbers));
 }
 
 void data_version_plan(struct plan *p, struct arena *a, const struct api *api, const struct request *r,
                        const struct api_contract *root, const struct ast *ast)
 {
-    struct contracts all = {.a = a, .sources = "", .definitions = arena_printf(a, "%lld", api->max_rows)};
+    struct contracts all = {0};
+    buf_init(&all.sources, SIZE_MAX / 2);
+    buf_init(&all.shape, SIZE_MAX / 2);
+    buf_putc(&all.sources, '{');
     add(&all, root);
     add_embeds(&all, ast);
-    if (!all.sources)
-        return;
-    p->sources = arena_printf(a, "{%s}", all.sources);
-    p->shape = shape_of(p, &all, r);
+    buf_putc(&all.sources, '}');
+    put_shape(&all.shape, p, api, r);
+    if (!all.unknown) {
+        p->sources = arena_memdup(a, all.sources.data, all.sources.len);
+        p->shape = arena_memdup(a, all.shape.data, all.shape.len);
+    }
+    buf_release(&all.sources);
+    buf_release(&all.shape);
 }

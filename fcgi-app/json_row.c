@@ -98,7 +98,8 @@ void json_row_put(struct buf *b, const PGresult *r, int row, const struct json_c
     bool first = true;
     for (size_t i = 0; i < columns->n && i < MOST_COLUMNS; i++) {
         int column = columns->first + (int)i;
-        bool null = PQgetisnull(r, row, column);
+        int length = PQgetlength(r, row, column);
+        bool null = !length && PQgetisnull(r, row, column);
         if (null && columns->strip_nulls)
             continue;
         const struct plan_column *key = &columns->keys[i];
@@ -109,7 +110,7 @@ void json_row_put(struct buf *b, const PGresult *r, int row, const struct json_c
         if (null)
             buf_put(b, "null", 4);
         else
-            forms->of[i](b, PQgetvalue(r, row, column), (size_t)PQgetlength(r, row, column));
+            forms->of[i](b, PQgetvalue(r, row, column), (size_t)length);
     }
     if (first)
         buf_putc(b, '{');

@@ -21,33 +21,35 @@ enum {
     N_VALUES
 };
 
+#define WANTED(name) name, sizeof(name) - 1
 static const struct {
     const char *name;
+    size_t length;
     bool is_list; /* may be sent in several lines */
 } wanted[N_VALUES] = {
-    [METHOD] = {"REQUEST_METHOD=", false},
-    [URI] = {"REQUEST_URI=", false},
-    [ACCEPT] = {"HTTP_ACCEPT=", true},
-    [PREFER] = {"HTTP_PREFER=", true},
-    [RANGE] = {"HTTP_RANGE=", false},
-    [ACCEPT_PROFILE] = {"HTTP_ACCEPT_PROFILE=", false},
-    [IF_NONE_MATCH] = {"HTTP_IF_NONE_MATCH=", true},
-    [IF_MODIFIED_SINCE] = {"HTTP_IF_MODIFIED_SINCE=", false},
-    [AUTHORIZATION] = {"HTTP_AUTHORIZATION=", false},
-    [ORIGIN] = {"HTTP_ORIGIN=", false},
-    [ASKED_METHOD] = {"HTTP_ACCESS_CONTROL_REQUEST_METHOD=", false},
-    [ASKED_HEADERS] = {"HTTP_ACCESS_CONTROL_REQUEST_HEADERS=", true},
-    [CONTENT_LENGTH] = {"CONTENT_LENGTH=", false},
-    [TRANSFER_ENCODING] = {"HTTP_TRANSFER_ENCODING=", true},
+    [METHOD] = {WANTED("REQUEST_METHOD="), false},
+    [URI] = {WANTED("REQUEST_URI="), false},
+    [ACCEPT] = {WANTED("HTTP_ACCEPT="), true},
+    [PREFER] = {WANTED("HTTP_PREFER="), true},
+    [RANGE] = {WANTED("HTTP_RANGE="), false},
+    [ACCEPT_PROFILE] = {WANTED("HTTP_ACCEPT_PROFILE="), false},
+    [IF_NONE_MATCH] = {WANTED("HTTP_IF_NONE_MATCH="), true},
+    [IF_MODIFIED_SINCE] = {WANTED("HTTP_IF_MODIFIED_SINCE="), false},
+    [AUTHORIZATION] = {WANTED("HTTP_AUTHORIZATION="), false},
+    [ORIGIN] = {WANTED("HTTP_ORIGIN="), false},
+    [ASKED_METHOD] = {WANTED("HTTP_ACCESS_CONTROL_REQUEST_METHOD="), false},
+    [ASKED_HEADERS] = {WANTED("HTTP_ACCESS_CONTROL_REQUEST_HEADERS="), true},
+    [CONTENT_LENGTH] = {WANTED("CONTENT_LENGTH="), false},
+    [TRANSFER_ENCODING] = {WANTED("HTTP_TRANSFER_ENCODING="), true},
 };
 
 enum { LONGEST_LIST = 4096 }; /* bytes; joining more lines than anybody sends would cost time and memory */
 
 static void take(const char *values[N_VALUES], struct arena *a, const char *parameter)
 {
+    size_t n = strcspn(parameter, "=") + 1;
     for (size_t i = 0; i < N_VALUES; i++) {
-        size_t n = strlen(wanted[i].name);
-        if (strncmp(parameter, wanted[i].name, n) != 0)
+        if (n != wanted[i].length || memcmp(parameter, wanted[i].name, n) != 0)
             continue;
         if (!values[i])
             values[i] = parameter + n;

@@ -44,7 +44,10 @@ int sql_bind(struct sql *s, const char *value)
 int sql_param(struct sql *s, const char *value, const char *cast)
 {
     int param = sql_bind(s, value);
-    buf_printf(&s->text, cast ? "$%d::%s" : "$%d", param, cast);
+    buf_putc(&s->text, '$');
+    buf_put_integer(&s->text, param);
+    buf_puts(&s->text, cast ? "::" : "");
+    buf_puts(&s->text, cast ? cast : "");
     return param;
 }
 
@@ -75,12 +78,12 @@ const char *sql_cut(struct sql *s, size_t mark)
     return text;
 }
 
-static void name_columns(struct plan *p, struct arena *a, const struct outputs *outputs)
+static void name_columns(struct sql *s, struct plan *p, const struct outputs *outputs)
 {
-    p->columns = arena_array(a, outputs->n, sizeof *p->columns);
+    p->columns = arena_array(s->a, outputs->n, sizeof *p->columns);
     p->n_columns = outputs->n;
     for (size_t i = 0; i < outputs->n; i++) {
-        const char *key = sql_json_key(a, outputs->list[i].key);
+        const char *key = sql_json_key(s, outputs->list[i].key);
         p->columns[i] = (struct plan_column){.key = key,
                                              .key_len = strlen(key),
                                              .name = outputs->list[i].key,
@@ -173,13 +176,12 @@ int sql_plan(struct plan *p, struct arena *a, const struct ast *ast, const struc
     buf_init(&s.text, LONGEST_SQL);
     struct outputs outputs = sql_outputs(&s, ast);
     put_statement(&s, p, ast, range, k, &outputs);
+    const char *text = sql_cut(&s, 0);
+    name_columns(&s, p, &outputs);
     bool failed = s.text.failed || s.too_much || s.ungrouped || outputs.n + p->n_hidden > MAX_COLUMNS;
-    p->sql = failed ? NULL : arena_strdup(a, buf_str(&s.text));
+    p->sql = failed ? NULL : text;
     p->params = s.params;
     p->n_params = s.n_params;
     buf_release(&s.text);
-    if (failed)
-        return fail_statement(&s, &p->error);
-    name_columns(p, a, &outputs);
-    return 0;
+    return failed ? fail_statement(&s, &p->error) : 0;
 }

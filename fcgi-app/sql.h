@@ -91,7 +91,7 @@ bool sql_output(struct sql *s, const struct output *o);
 /* It is this column, and is written as it is: as Postgres' text of it. */
 bool sql_output_is_column(const struct sql *s, const struct output *o, const struct contract_column *column);
 /* ",\"name\":", escaped, with its colon and the comma before it. */
-const char *sql_json_key(struct arena *a, const char *key);
+const char *sql_json_key(struct sql *s, const char *key);
 
 /* sql_order.c: groups and orders. */
 /* Makes the texts that the rows of an aggregated level are grouped by; without one nothing is done. */

@@ -14,16 +14,13 @@
 /* Values in one call of concat_ws(): Postgres' functions have at most 100 arguments. */
 enum { MOST_VALUES = 90 };
 
-const char *sql_json_key(struct arena *a, const char *key)
+const char *sql_json_key(struct sql *s, const char *key)
 {
-    struct buf b;
-    buf_init(&b, SIZE_MAX / 2);
-    buf_putc(&b, ',');
-    buf_json_string(&b, key, strlen(key));
-    buf_putc(&b, ':');
-    const char *text = arena_memdup(a, b.data, b.len);
-    buf_release(&b);
-    return text;
+    size_t mark = s->text.len;
+    buf_putc(&s->text, ',');
+    buf_json_string(&s->text, key, strlen(key));
+    buf_putc(&s->text, ':');
+    return sql_cut(s, mark);
 }
 
 /* What a path's value is called: its last key, or the column where it has only indexes. */
@@ -197,7 +194,7 @@ static void put_object(struct sql *s, const struct outputs *outputs)
             open++;
         }
         buf_puts(&s->text, ", ");
-        sql_param(s, sql_json_key(s->a, outputs->list[i].key) + 1, "text");
+        sql_param(s, sql_json_key(s, outputs->list[i].key) + 1, "text");
         buf_puts(&s->text, s->strip_nulls ? " || " : " || COALESCE(");
         sql_output_json(s, &outputs->list[i]);
         buf_puts(&s->text, s->strip_nulls ? "" : ", 'null')");

@@ -13,7 +13,8 @@ static void put_view(struct sql *s, const struct contract *c, const char *row)
     sql_name(s, SCHEMA_API);
     buf_putc(&s->text, '.');
     sql_name(s, c->view);
-    buf_printf(&s->text, " AS %s", row);
+    buf_puts(&s->text, " AS ");
+    buf_puts(&s->text, row);
 }
 
 /* "a.x = b.y AND …" */

@@ -59,9 +59,15 @@ static void put_cache_control(struct buf *head, const struct plan *p)
 
 void validator_headers(struct buf *head, const struct validator *v, const struct plan *p)
 {
-    if (*v->tag)
-        buf_printf(head, "ETag: %s\r\n", v->tag);
-    if (*v->last_modified)
-        buf_printf(head, "Last-Modified: %s\r\n", v->last_modified);
+    if (*v->tag) {
+        buf_puts(head, "ETag: ");
+        buf_puts(head, v->tag);
+        buf_puts(head, "\r\n");
+    }
+    if (*v->last_modified) {
+        buf_puts(head, "Last-Modified: ");
+        buf_puts(head, v->last_modified);
+        buf_puts(head, "\r\n");
+    }
     put_cache_control(head, p);
 }

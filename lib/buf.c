@@ -27,8 +27,7 @@ void buf_reset(struct buf *b)
         b->data[0] = 0;
 }
 
-/* Gets memory for n more bytes and the NUL; false, and failed set, when that would go beyond the maximum. */
-static bool grow(struct buf *b, size_t n)
+bool buf_grow(struct buf *b, size_t n)
 {
     if (b->failed)
         return false;
@@ -48,33 +47,17 @@ static bool grow(struct buf *b, size_t n)
     return true;
 }
 
-/* The same; mostly the memory is there. It never goes beyond the maximum. */
-static inline bool reserve(struct buf *b, size_t n)
+void buf_put_integer(struct buf *b, long long n)
 {
-    return (b->size - b->len > n && !b->failed) || grow(b, n);
-}
-
-void buf_put(struct buf *b, const void *p, size_t n)
-{
-    if (!reserve(b, n))
-        return;
-    if (n)
-        memcpy(b->data + b->len, p, n);
-    b->len += n;
-    b->data[b->len] = 0;
-}
-
-void buf_puts(struct buf *b, const char *s)
-{
-    buf_put(b, s, strlen(s));
-}
-
-void buf_putc(struct buf *b, char c)
-{
-    if (!reserve(b, 1))
-        return;
-    b->data[b->len++] = c;
-    b->data[b->len] = 0;
+    char digits[24], *first = digits + sizeof digits;
+    unsigned long long left = n < 0 ? 0 - (unsigned long long)n : (unsigned long long)n;
+    do {
+        *--first = (char)('0' + left % 10);
+        left /= 10;
+    } while (left);
+    if (n < 0)
+        *--first = '-';
+    buf_put(b, first, (size_t)(digits + sizeof digits - first));
 }
 
 void buf_printf(struct buf *b, const char *format, ...)
@@ -89,7 +72,7 @@ void buf_printf(struct buf *b, const char *format, ...)
     va_end(args);
     if (n < 0)
         b->failed = true;
-    else if (reserve(b, (size_t)n)) {
+    else if (buf_reserve(b, (size_t)n)) {
         if ((size_t)n >= room)
             vsnprintf(b->data + b->len, (size_t)n + 1, format, again);
         b->len += (size_t)n;
@@ -135,7 +118,7 @@ static void put_escape(struct buf *b, unsigned char c)
 void buf_json_string(struct buf *b, const char *s, size_t n)
 {
     size_t plain = eight_plain_json(s, n);
-    if (!reserve(b, n + 2)) /* serves the usual string, which needs no escape */
+    if (!buf_reserve(b, n + 2)) /* serves the usual string, which needs no escape */
         return;
     b->data[b->len++] = '"';
     while (plain < n) {
