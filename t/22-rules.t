@@ -189,6 +189,10 @@ my @lints = (
         qr/v_makers_v1: it belongs to postgres, so no change can alter it; ALTER VIEW/],
     ['what is no view', 'CREATE MATERIALIZED VIEW api.v_more_v1 AS SELECT m.id FROM dp.maker m', 'CREATE MATERIALIZED VIEW dp.more AS SELECT m.id FROM dp.maker m',
         qr/v_more_v1: it is no view, so it cannot be a contract/],
+    ['a view within that asks for the reader\'s rights',
+        'CREATE VIEW dp.inside WITH (security_invoker) AS SELECT m.id FROM dp.maker m; CREATE VIEW api.v_some_v1 AS SELECT s.id FROM dp.inside s',
+        'CREATE VIEW dp.inside AS SELECT m.id FROM dp.maker m; CREATE VIEW api.v_some_v1 AS SELECT s.id FROM dp.inside s',
+        qr/v_some_v1: it reads dp\.inside, a view with security_invoker/],
     ['no description', tags('Things.\n', ''), tags('Things.', 'All.'), qr/v_things_v1: it has no description/],
     ['no key', tags('\n@primaryKey id', ''), tags('@primaryKey id', '@noKey'), qr/v_things_v1: it has no key/],
 );

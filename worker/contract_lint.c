@@ -100,10 +100,17 @@ int contract_lint_references(const struct contract_set *set, const struct contra
 /* A variable of attribute 0 is a whole row; pg_depend does not tell, since it names the columns that are used besides.
  */
 static const char views_sql[] =
-    "WITH views AS (SELECT c.relname, w.oid, w.ev_action FROM pg_catalog.pg_class c"
+    "WITH RECURSIVE views AS (SELECT c.relname, w.oid, w.ev_action FROM pg_catalog.pg_class c"
     "                 JOIN pg_catalog.pg_rewrite w ON w.ev_class = c.oid"
     "                WHERE c.relnamespace = (SELECT n.oid FROM pg_catalog.pg_namespace n"
-    "                                         WHERE n.nspname = '" SCHEMA_API "') AND c.relkind = 'v')"
+    "                                         WHERE n.nspname = '" SCHEMA_API "') AND c.relkind = 'v'),"
+    " reads AS (SELECT v.relname, d.refobjid FROM views v"
+    "             JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass"
+    "              AND d.objid = v.oid AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass"
+    "            UNION "
+    "           SELECT r.relname, d.refobjid FROM reads r JOIN pg_catalog.pg_rewrite w ON w.ev_class = r.refobjid"
+    "             JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass"
+    "              AND d.objid = w.oid AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass) "
     "SELECT c.relname, CASE WHEN c.relkind <> 'v' THEN 'it is no view, so it cannot be a contract; move it to another "
     "schema'"
     "                       ELSE 'it belongs to ' || c.relowner::pg_catalog.regrole::text || ', so no change can alter "
@@ -126,6 +133,14 @@ static const char views_sql[] =
     "  JOIN pg_catalog.pg_language l ON l.oid = p.prolang"
     " WHERE l.lanname = 'sql' AND p.prosqlbody IS NULL"
     "   AND p.pronamespace <> 'pg_catalog'::pg_catalog.regnamespace"
+    " UNION ALL "
+    "SELECT r.relname, 'it reads ' || r.refobjid::pg_catalog.regclass::text || ', a view with security_invoker, which "
+    "asks"
+    " for the reader''s own rights; ALTER VIEW … RESET (security_invoker)'"
+    "  FROM reads r JOIN pg_catalog.pg_class k ON k.oid = r.refobjid AND k.relkind = 'v'"
+    "  CROSS JOIN LATERAL pg_catalog.pg_options_to_table(k.reloptions) o"
+    " WHERE o.option_name = 'security_invoker' AND o.option_value::boolean"
+    "   AND (k.relnamespace::pg_catalog.regnamespace::text, k.relname) <> ('" SCHEMA_API "', r.relname)"
     " ORDER BY 1, 2";
 
 int contract_lint_views(PGconn *c)
