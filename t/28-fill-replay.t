@@ -70,7 +70,7 @@ like(phase('prove'), qr/^1 .*fill it first/, 'prove comes behind it');
 
 subtest 'killed, it goes on' => sub {
     for my $part (['records' => 'SELECT count(*) FROM oriel.replay WHERE records > 0'], ['rows' => 'SELECT count(*) FROM dp.item WHERE shade IS NOT NULL']) {
-        $s->start_oriel('fill', 'change', 'fill', $name, '--rate', 2000);
+        $s->start_oriel('fill', 'change', 'fill', $name, '--rate', 500);
         wait_until { $s->sql($part->[1]) } "the first $part->[0]";
         is($s->stop('fill', 'KILL'), 128 + 9, "killed while it is at work on $part->[0]");
         like(($s->oriel('change', 'status'))[1], qr/^0002-shade\n  expand +\d.*\n  fill +not done\n/m, 'it is not done');
