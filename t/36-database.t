@@ -11,7 +11,7 @@ my $s = Oriel::Stack->new(start => [], domain => {
 });
 # each command that asks the database, with the exit code of one that cannot
 my @commands = ([1, 'status'], [1, 'rejects'], [1, 'rejects', 'show', 1, 1], [1, 'readers'], [1, 'check'],
-    [1, 'change', 'status'], [1, 'change', 'expand'], [1, 'contract', 'lock'], [4, 'contract', 'check'], [2, 'work']);
+    [1, 'change', 'status'], [1, 'change', 'expand'], [4, 'contract', 'lock'], [4, 'contract', 'check'], [2, 'work']);
 my $socket = $s->{db}{socket};
 
 # Runs all commands on a database and looks for one sentence.

@@ -212,7 +212,7 @@ static int action_lock(const struct asking *q)
     struct buf text;
     bool wrong;
     if (access(q->lock_path, F_OK) == 0 && contract_lock_load(&lock, q->arena, q->lock_path) < 0)
-        return EXIT_USAGE;
+        return CANNOT_TELL;
     if (read_database(q, &found, &wrong) < 0)
         return CANNOT_TELL;
     if (wrong)
@@ -252,7 +252,7 @@ static int action_check(const struct asking *q)
     struct contract_differences d;
     bool wrong;
     if (contract_lock_load(&lock, q->arena, q->lock_path) < 0)
-        return EXIT_USAGE;
+        return CANNOT_TELL;
     if (read_database(q, &found, &wrong) < 0)
         return CANNOT_TELL;
     contract_compare(&d, q->arena, &lock, &found);
@@ -268,7 +268,7 @@ static int action_diff(const struct asking *q)
     struct contract_differences d;
     const char *newer = q->arguments[1] ? q->arguments[1] : q->lock_path;
     if (contract_lock_load(&old, q->arena, q->arguments[0]) < 0 || contract_lock_load(&new, q->arena, newer) < 0)
-        return EXIT_USAGE;
+        return CANNOT_TELL;
     contract_compare(&d, q->arena, &old, &new);
     return (int)tell(q, &(struct telling){.lock = &old, .newer = &new}, &d);
 }
