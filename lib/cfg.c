@@ -228,6 +228,15 @@ static const char *check_repeats(struct cfg_file *f, const char *p, json_object 
     return p + 1;
 }
 
+/* json-c takes NaN and Infinity for numbers, which JSON does not have (RFC 8259, section 6). Nothing else outside of
+ * strings has a capital but an exponent. */
+static const char *find_no_number(const char *p)
+{
+    while (*p && *p != 'N' && *p != 'I')
+        p = *p == '"' ? skip_string(p) : p + 1;
+    return *p ? p : NULL;
+}
+
 static json_object *parse_json(struct cfg_file *f)
 {
     json_tokener *tok = json_tokener_new_ex(DEEPEST);
@@ -239,15 +248,20 @@ static json_object *parse_json(struct cfg_file *f)
     enum json_tokener_error error = json_tokener_get_error(tok);
     size_t end = json_tokener_get_parse_end(tok);
     json_tokener_free(tok);
-    const char *at = f->text + (end < f->length ? end : f->length);
-    if (error == json_tokener_success && root) /* a bare null is nothing that Oriel reads */
+    const char *at = f->text + (end < f->length ? end : f->length), *why = json_tokener_error_desc(error);
+    const char *no_number = root ? find_no_number(f->text) : NULL;
+    if (root && !no_number)
         return root;
+    if (no_number) {
+        at = no_number;
+        why = "NaN and Infinity are no numbers of JSON";
+    } else if (error == json_tokener_success) /* a bare null is nothing that Oriel reads */
+        why = "an object was expected";
     const char *start = at;
     while (start > f->text && start[-1] != '\n')
         start--;
     bool conflict = strncmp(start, "<<<<<<<", 7) == 0 || strncmp(start, "=======", 7) == 0;
-    log_error("%s:%d: not valid JSON: %s%s", f->path, line_of(f, at),
-              error == json_tokener_success ? "an object was expected" : json_tokener_error_desc(error),
+    log_error("%s:%d: not valid JSON: %s%s", f->path, line_of(f, at), why,
               conflict ? "; this is the mark of an unresolved merge: settle it, then try again" : "");
     f->errors++;
     if (root)

@@ -63,6 +63,8 @@ static void test_mistakes(void)
         {"[]", "an object was expected"},
         {"null", "an object was expected"},
         {"{\"alpha\": \"\xff\"}", "not valid JSON"},
+        {"{\"alpha\": \"NaN\",\n\"beta\": -Infinity}", "f.json:2: not valid JSON: NaN and Infinity are no numbers"},
+        {"{\"alpha\": NaN}", "f.json:1: not valid JSON: NaN and Infinity are no numbers"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         bool good = read_text(cases[i].text);
