@@ -216,9 +216,12 @@ subtest 'mistakes in the lock file' => sub {
     );
     for my $text (sort keys %mistakes) {
         write_file($lock, $text);
-        my ($code, undef, $err) = $s->oriel('contract', 'check');
-        is($code, 4, 'no verdict');
-        like($err, $mistakes{$text}, 'and told where and why');
+        for my $action ('check', 'lock', "diff $lock") {
+            my ($code, undef, $err) = $s->oriel('contract', split / /, $action, 2);
+            is($code, 4, "$action: no verdict");
+            like($err, $mistakes{$text}, 'and told where and why');
+        }
+        is(read_file($lock), $text, 'which stays as it was');
     }
     write_file($lock, $good);
     $s->sql("CREATE VIEW api.v_extra_v1 AS SELECT 1 AS one; ALTER VIEW api.v_extra_v1 OWNER TO oriel_owner");

@@ -13,9 +13,8 @@
 /* Two digits and a separator, so that a million of them do not go through printf. */
 static char *put_two(char *p, int v, char separator)
 {
-    unsigned tens = (unsigned)v * 103 >> 10; /* v / 10 for two digits */
-    *p++ = (char)('0' + tens);
-    *p++ = (char)('0' + (unsigned)v - tens * 10);
+    *p++ = (char)('0' + (unsigned)v / 10);
+    *p++ = (char)('0' + (unsigned)v % 10);
     *p = separator;
     return p + (separator != 0);
 }
