@@ -235,32 +235,25 @@ static bool failed_with(const struct task *t, const char *const codes[])
     return *codes;
 }
 
+static bool may_run_again(const struct task *t)
+{
+    return !t->again && !t->once && !t->flows && !t->abandoned;
+}
+
 /* The statement, not the request, is what failed: the server does not know it, or its result has another type now. */
 static bool is_stale(const struct task *t)
 {
     static const char *const codes[] = {"0A000", "26000", NULL};
-    return t->statement && !t->prepares && !t->again && !t->flows && !t->abandoned && failed_with(t, codes);
+    return t->statement && !t->prepares && failed_with(t, codes);
 }
 
-static void start_again(struct pipeline *p, struct task *t)
-{
-    PQclear(t->estimate);
-    PQclear(t->result);
-    if (t->n_rows)
-        t->rows(t, NULL);
-    t->again = true;
-    send_chosen(p, t);
-}
-
-static void run_again(struct pipeline *p, struct task *t)
+static void forget_stale(struct pipeline *p, struct task *t)
 {
     struct statement *s = t->statement;
     bool known_to_server = strcmp(pg_sqlstate(t->result), "26000") != 0;
     if (s->state != STATEMENT_FORGOTTEN && known_to_server)
         deallocate(p, s->name);
     statement_forget(&p->statements, s);
-    statement_give_back(s);
-    start_again(p, t);
 }
 
 /*
@@ -270,8 +263,7 @@ static void run_again(struct pipeline *p, struct task *t)
 static bool is_hit_by_mistake(const struct pipeline *p, const struct task *t)
 {
     static const char *const codes[] = {"57014", NULL};
-    return !t->abandoned && !t->overdue && !t->again && !t->flows && p->cancel_at &&
-           clock_ms() - p->cancel_at < CANCEL_STRAYS && failed_with(t, codes);
+    return !t->overdue && p->cancel_at && clock_ms() - p->cancel_at < CANCEL_STRAYS && failed_with(t, codes);
 }
 
 /*
@@ -281,7 +273,7 @@ static bool is_hit_by_mistake(const struct pipeline *p, const struct task *t)
 static bool is_overtaken(const struct task *t)
 {
     static const char *const codes[] = {"XX000", NULL};
-    return !t->abandoned && !t->overdue && !t->again && !t->flows && failed_with(t, codes);
+    return !t->overdue && failed_with(t, codes);
 }
 
 static void give_statement_back(struct pipeline *p, struct task *t)
@@ -293,10 +285,15 @@ static void give_statement_back(struct pipeline *p, struct task *t)
     statement_give_back(t->statement);
 }
 
-static void run_once_more(struct pipeline *p, struct task *t)
+static void run_again(struct pipeline *p, struct task *t)
 {
     give_statement_back(p, t);
-    start_again(p, t);
+    PQclear(t->estimate);
+    PQclear(t->result);
+    if (t->n_rows)
+        t->rows(t, NULL);
+    t->again = true;
+    send_chosen(p, t);
 }
 
 /* How large its rows were, for the next one of its shape. */
@@ -329,11 +326,13 @@ static void answer(struct pipeline *p, struct task *t)
 static void complete(struct pipeline *p)
 {
     struct task *t = take_head(p);
-    if (is_stale(t)) {
+    bool stale = is_stale(t);
+    if (stale) {
         p->doubt = true;
+        forget_stale(p, t);
+    }
+    if (may_run_again(t) && (stale || is_hit_by_mistake(p, t) || is_overtaken(t)))
         run_again(p, t);
-    } else if (is_hit_by_mistake(p, t) || is_overtaken(t))
-        run_once_more(p, t);
     else
         answer(p, t);
 }

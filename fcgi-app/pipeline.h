@@ -44,6 +44,7 @@ struct task {
      * was lost first. */
     void (*done)(struct task *t, const PGresult *r);
     void *owner;
+    bool once;          /* it is not run again, whatever failed: it would come behind what was sent after it */
     bool flows;         /* the owner sets it when it has passed rows on: no time limit counts but the stream's, and it
                            cannot be run again */
     PGresult *estimate; /* what estimate_sql gave, for done(); NULL for none; cleared after the call */

@@ -87,6 +87,7 @@ static int send_version(struct server *s, struct exchange *e)
         .params = &e->plan.sources,
         .keep_prepared = true,
         .most_rows = 1,
+        .once = !e->asks_version_only, /* it would be newer than the rows, and e may be gone with them */
         .done = version_done,
         .owner = e,
     };

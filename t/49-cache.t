@@ -199,6 +199,27 @@ wait_until { (grep { (tag('/v1/stations') // '') =~ m{^W/} } 1 .. 4) == 4 } 'the
     }
 }
 
+# --- a version that cannot be read is asked for no more: it would be newer than the rows ---
+{
+    # another type, so that the statement has to be prepared anew; and slow
+    $s->sql(q{ALTER FUNCTION api.oriel_data_version RENAME TO data_version;
+        CREATE FUNCTION api.oriel_data_version(sources integer[], OUT version varchar, OUT changed_at timestamptz) LANGUAGE plpgsql AS $$
+        BEGIN PERFORM pg_catalog.pg_sleep(0.05); version := repeat('f', 64); changed_at := now(); END $$;
+        GRANT EXECUTE ON FUNCTION api.oriel_data_version(integer[]) TO oriel_ds}, 'postgres');
+    let_versions_run_out();
+    unlike(tag('/v1/exact'), qr{^W/}, 'then a tag is made of the rows');
+    my @asked = map { my $client = $s->client; [$_, $client, $client->send("GET /v1/$_ HTTP/1.1\r\nHost: x\r\n\r\n")] } (qw(stations notes exact heights)) x 2;
+    my %columns = (stations => 'Name code height_m', notes => 'id station text', exact => 'Name code', heights => 'code height_m');
+    for (@asked) {
+        my ($entity, $client) = @$_;
+        my $response = $client->response('GET');
+        is($response->{status}, 200, "$entity, while a version is read");
+        is(join(' ', sort keys %{ JSON::PP::decode_json($response->{body})->[0] }), $columns{$entity}, 'with its own rows');
+    }
+    $s->sql(q{DROP FUNCTION api.oriel_data_version; ALTER FUNCTION api.data_version RENAME TO oriel_data_version}, 'postgres');
+    wait_until { (grep { (tag('/v1/stations') // '') =~ m{^W/} } 1 .. 4) == 4 } 'versions to be known again';
+}
+
 # --- nginx keeps them ---
 {
     $s->stop('nginx');
