@@ -202,6 +202,7 @@ sub end_load {
     is("$r->{status} $r->{headers}{'retry-after'}", '503 1', 'without a database: come again');
     is($s->get('/v1/nonsense')->{status}, 404, 'what needs none is answered as ever');
     is($s->client->options('/v1/items')->{status}, 200, 'OPTIONS too');
+    wait_until { (() = log_text() =~ /cannot connect/g) >= 2 } 'both responders to try';
     $s->{db}->start;
     wait_until { $s->get('/v1/items/1')->{status} == 200 } 'the responders to come back by themselves';
     is((() = log_text() =~ /cannot connect/g), 2, 'each responder says once that it cannot connect');
