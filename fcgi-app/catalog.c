@@ -28,8 +28,10 @@ void catalog_init(struct catalog *c, const struct contract_set *lock, const stru
     c->warnings = mem_alloc(lock->n * sizeof *c->warnings);
     c->holds = mem_alloc(lock->n * sizeof *c->holds);
     c->leased = mem_alloc(lock->n * sizeof *c->leased);
-    for (size_t i = 0; i < lock->n; i++)
+    for (size_t i = 0; i < lock->n; i++) {
         c->api.contracts[i].contract = &lock->contracts[i];
+        c->holds[i] = true;
+    }
 }
 
 static void free_arena(struct arena *a)
@@ -77,10 +79,10 @@ static const char not_leased[] = "it is being taken away";
 static void log_change(const struct catalog *c, size_t i, const char *broken, const char *warning)
 {
     const struct contract *k = &c->lock->contracts[i];
-    if (broken && (c->holds[i] || !c->looked))
+    if (broken && c->holds[i])
         log_error("%s@%d is withheld, because the database does not hold what the lock file says: %s", k->entity,
                   k->version, broken);
-    if (!broken && !c->holds[i] && c->looked)
+    if (!broken && !c->holds[i])
         log_info("%s@%d is served again", k->entity, k->version);
     if (warning && !same(c->warnings[i], warning))
         log_warn("%s@%d is served, but differs from the lock file: %s", k->entity, k->version, warning);
@@ -121,7 +123,6 @@ int catalog_look(struct catalog *c, const PGresult *r)
     free_arena(c->arena); /* only now: the texts of the last look were compared */
     c->arena = now;
     c->found = found;
-    c->looked = true;
     return 0;
 }
 
@@ -194,6 +195,14 @@ void catalog_lease(struct catalog *c, const PGresult *r)
                 log_warn("%s is not served: its lease was refused, so it is being taken away",
                          c->lock->contracts[i].view);
         }
+}
+
+bool catalog_leased_too_much(const struct catalog *c)
+{
+    for (size_t i = 0; i < c->lock->n; i++)
+        if (c->leased[i] && !c->holds[i])
+            return true;
+    return false;
 }
 
 void catalog_session_lost(struct catalog *c)

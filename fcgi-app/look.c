@@ -73,20 +73,29 @@ static void become_ready(struct look *l)
     l->details_at = clock_ms() + DETAILS_AFTER;
 }
 
+/* Sends for the leases that are to be taken or given up; false when there are none. */
+static bool send_lease(struct look *l)
+{
+    arena_reset(&l->lease_arena);
+    if (!catalog_lease_params(l->catalog, &l->lease_arena, l->lease_params))
+        return false;
+    pipeline_send(l->pipeline, &l->lease);
+    return true;
+}
+
 static void promises_done(struct task *t, const PGresult *r)
 {
     struct look *l = t->owner;
-    l->looking = false;
+    l->looking = l->leasing;
     if (!r || l->pipeline->broken)
         return;
     if (catalog_look(l->catalog, r) < 0) {
         l->pipeline->broken = !l->ready;
         return;
     }
-    arena_reset(&l->lease_arena);
-    l->looking = catalog_lease_params(l->catalog, &l->lease_arena, l->lease_params);
-    if (l->looking)
-        pipeline_send(l->pipeline, &l->lease);
+    if (l->leasing) /* this was the session's first look */
+        return;
+    l->looking = l->leasing = send_lease(l);
     if (l->ready)
         send_details(l);
     else if (!l->looking)
@@ -120,7 +129,7 @@ static void sources_done(struct task *t, const PGresult *r)
 static void lease_done(struct task *t, const PGresult *r)
 {
     struct look *l = t->owner;
-    l->looking = false;
+    l->looking = l->leasing = false;
     if (!r || l->pipeline->broken)
         return;
     if (PQresultStatus(r) != PGRES_TUPLES_OK) {
@@ -129,6 +138,8 @@ static void lease_done(struct task *t, const PGresult *r)
         return;
     }
     catalog_lease(l->catalog, r);
+    if (!l->ready && catalog_leased_too_much(l->catalog))
+        l->looking = l->leasing = send_lease(l);
     become_ready(l);
 }
 
@@ -155,18 +166,23 @@ void look_release(struct look *l)
     arena_release(&l->lease_arena);
 }
 
-/* The session first; then LISTEN before the look, so that no change falls between the two. */
+/*
+ * The session first; then LISTEN before the look, so that no change falls between the two; then, without waiting for
+ * what the look finds, the leases on all contracts that held when it was last known. One that holds no more is given up
+ * a moment later; nobody reads it meanwhile.
+ */
 void look_start(struct look *l)
 {
     pipeline_send(l->pipeline, &l->session);
     pipeline_send(l->pipeline, &l->listen);
     pipeline_send(l->pipeline, &l->listen_data);
     look(l);
+    l->leasing = send_lease(l);
 }
 
 void look_stop(struct look *l)
 {
-    l->ready = l->looking = false;
+    l->ready = l->looking = l->leasing = false;
     l->details_at = INT64_MAX;
     catalog_session_lost(l->catalog);
 }
