@@ -28,8 +28,10 @@ void catalog_init(struct catalog *c, const struct contract_set *lock, const stru
     c->warnings = mem_alloc(lock->n * sizeof *c->warnings);
     c->holds = mem_alloc(lock->n * sizeof *c->holds);
     c->leased = mem_alloc(lock->n * sizeof *c->leased);
-    for (size_t i = 0; i < lock->n; i++)
+    for (size_t i = 0; i < lock->n; i++) {
         c->api.contracts[i].contract = &lock->contracts[i];
+        c->holds[i] = true;
+    }
 }
 
 static void free_arena(struct arena *a)
@@ -77,10 +79,10 @@ static const char not_leased[] = "it is being taken away";
 static void log_change(const struct catalog *c, size_t i, const char *broken, const char *warning)
 {
     const struct contract *k = &c->lock->contracts[i];
-    if (broken && (c->holds[i] || !c->looked))
+    if (broken && c->holds[i])
         log_error("%s@%d is withheld, because the database does not hold what the lock file says: %s", k->entity,
                   k->version, broken);
-    if (!broken && !c->holds[i] && c->looked)
+    if (!broken && !c->holds[i])
         log_info("%s@%d is served again", k->entity, k->version);
     if (warning && !same(c->warnings[i], warning))
         log_warn("%s@%d is served, but differs from the lock file: %s", k->entity, k->version, warning);
@@ -121,33 +123,46 @@ int catalog_look(struct catalog *c, const PGresult *r)
     free_arena(c->arena); /* only now: the texts of the last look were compared */
     c->arena = now;
     c->found = found;
-    c->looked = true;
     return 0;
 }
 
-/* The value of a contract in a result of views and values; NULL where it has none. */
-static const char *value_of(const struct catalog *c, size_t i, const PGresult *r, struct arena *a)
+/* What the lock file has of the view that a row of a result begins with; NULL for nothing. */
+static struct api_contract *api_of(const struct catalog *c, const PGresult *r, int row)
 {
-    for (int row = 0; row < PQntuples(r); row++)
-        if (strcmp(c->lock->contracts[i].view, PQgetvalue(r, row, 0)) == 0)
-            return PQgetisnull(r, row, 1) ? NULL : arena_strdup(a, PQgetvalue(r, row, 1));
-    return NULL;
+    const struct contract *k = contract_find_view(c->lock, PQgetvalue(r, row, 0));
+    return k ? &c->api.contracts[k - c->lock->contracts] : NULL;
+}
+
+/* A row's second field. */
+static const char *value_of(const PGresult *r, int row, struct arena *a)
+{
+    return PQgetisnull(r, row, 1) ? NULL : arena_strdup(a, PQgetvalue(r, row, 1));
 }
 
 void catalog_definitions(struct catalog *c, const PGresult *r)
 {
     arena_reset(&c->definitions);
-    for (size_t i = 0; i < c->lock->n; i++) {
-        c->api.contracts[i].definition = value_of(c, i, r, &c->definitions);
-        look_at(c, i, c->arena, &c->found);
+    for (size_t i = 0; i < c->lock->n; i++)
+        c->api.contracts[i].definition = NULL;
+    for (int row = 0; row < PQntuples(r); row++) {
+        struct api_contract *k = api_of(c, r, row);
+        if (k)
+            k->definition = value_of(r, row, &c->definitions);
     }
+    for (size_t i = 0; i < c->lock->n; i++)
+        look_at(c, i, c->arena, &c->found);
 }
 
 void catalog_sources(struct catalog *c, const PGresult *r)
 {
     arena_reset(&c->sources);
     for (size_t i = 0; i < c->lock->n; i++)
-        c->api.contracts[i].sources = value_of(c, i, r, &c->sources);
+        c->api.contracts[i].sources = NULL;
+    for (int row = 0; row < PQntuples(r); row++) {
+        struct api_contract *k = api_of(c, r, row);
+        if (k)
+            k->sources = value_of(r, row, &c->sources);
+    }
 }
 
 const char catalog_lease_sql[] =
@@ -182,18 +197,26 @@ bool catalog_lease_params(const struct catalog *c, struct arena *a, const char *
 
 void catalog_lease(struct catalog *c, const PGresult *r)
 {
-    for (int row = 0; row < PQntuples(r); row++)
-        for (size_t i = 0; i < c->lock->n; i++) {
-            if (strcmp(c->lock->contracts[i].view, PQgetvalue(r, row, 0)) != 0)
-                continue;
-            c->leased[i] = PQgetvalue(r, row, 1)[0] == 't' && PQgetvalue(r, row, 2)[0] == 't';
-            if (!c->holds[i])
-                continue;
-            c->api.contracts[i].withheld = c->leased[i] ? NULL : not_leased;
-            if (!c->leased[i])
-                log_warn("%s is not served: its lease was refused, so it is being taken away",
-                         c->lock->contracts[i].view);
-        }
+    for (int row = 0; row < PQntuples(r); row++) {
+        struct api_contract *k = api_of(c, r, row);
+        if (!k)
+            continue;
+        size_t i = (size_t)(k - c->api.contracts);
+        c->leased[i] = PQgetvalue(r, row, 1)[0] == 't' && PQgetvalue(r, row, 2)[0] == 't';
+        if (!c->holds[i])
+            continue;
+        k->withheld = c->leased[i] ? NULL : not_leased;
+        if (!c->leased[i])
+            log_warn("%s is not served: its lease was refused, so it is being taken away", k->contract->view);
+    }
+}
+
+bool catalog_leased_too_much(const struct catalog *c)
+{
+    for (size_t i = 0; i < c->lock->n; i++)
+        if (c->leased[i] && !c->holds[i])
+            return true;
+    return false;
 }
 
 void catalog_session_lost(struct catalog *c)

@@ -11,9 +11,8 @@
 
 struct catalog {
     const struct contract_set *lock;
-    bool *holds;           /* per contract: the last look found nothing that breaks it */
+    bool *holds;           /* per contract: the last look found nothing that breaks it; true before the first */
     bool *leased;          /* per contract: this session holds its lease (lib/lease.h) */
-    bool looked;           /* at least once */
     struct api api;        /* what plan_make() asks; every contract is served until a look says otherwise */
     const char **warnings; /* per contract: differences that somebody should acknowledge, NULL for none */
     struct arena *arena;   /* texts of the last look */
@@ -48,6 +47,8 @@ void catalog_sources(struct catalog *c, const PGresult *r);
 extern const char catalog_lease_sql[];
 bool catalog_lease_params(const struct catalog *c, struct arena *a, const char *params[2]);
 void catalog_lease(struct catalog *c, const PGresult *r);
+/* Is a lease held on a contract that does not hold? */
+bool catalog_leased_too_much(const struct catalog *c);
 /* The session is gone, and its leases with it; and no data version is known until definitions and sources are read
  * again. */
 void catalog_session_lost(struct catalog *c);

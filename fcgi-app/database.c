@@ -7,8 +7,8 @@
 #include <sys/epoll.h>
 
 #include "fcgi-app/clock.h"
-#include "fcgi-app/data_version.h"
 #include "fcgi-app/early.h"
+#include "fcgi-app/look.h"
 #include "lib/log.h"
 #include "lib/pg.h"
 
@@ -16,9 +16,6 @@ enum {
     CONNECT_TIMEOUT = 10000, /* ms, for connecting and for setting up each */
     FIRST_PAUSE = 100,       /* ms before the first new try; doubles */
     LONGEST_PAUSE = 5000,    /* ms */
-    LOOK_INTERVAL = 30000,   /* ms between looks at the catalog, for what no notification told */
-    LOOK_AFTER_DOUBT = 1000, /* ms at least between looks that errors ask for */
-    DETAILS_AFTER = 5,       /* ms after a session is ready: what waits for it is asked first */
     ANSWER_GRACE = 10000,    /* ms beyond the statement timeout after which the server counts as gone */
     TELL_INTERVAL = 60000    /* ms between messages that it still cannot be reached */
 };
@@ -39,20 +36,9 @@ struct database {
     struct pg_target target;
     PGconn *conn;
     struct pipeline pipeline;
-    struct catalog *catalog;
     int64_t statement_timeout;
-
-    struct task session, listen, listen_data, look, definitions, sources, lease;
-    unsigned long heard;
-    bool sources_failed;      /* which was told */
-    int64_t details_at;       /* when definitions and sources are to be read; INT64_MAX: not now */
-    struct arena lease_arena; /* parameters of the lease task under way */
-    const char *lease_params[2];
-    char timeout_text[24], stream_timeout_text[24];
-    const char *session_params[1];
-    int64_t looked_at, look_at;
-    bool looking, look_again; /* looking: from a look's sending until its leases are settled.
-                                 look_again: something changed after the look that is under way was sent */
+    char stream_timeout_text[24];
+    struct look look;
 
     int epoll;
     void *tag;
@@ -60,50 +46,20 @@ struct database {
     uint32_t events; /* what it is watched for */
 };
 
-/* Formats that json_row.c reads, and three belts beside the role's own braces. */
-static const char session_sql[] = "SELECT pg_catalog.set_config('search_path', '', false),"
-                                  " pg_catalog.set_config('default_transaction_read_only', 'on', false),"
-                                  " pg_catalog.set_config('statement_timeout', $1, false),"
-                                  " pg_catalog.set_config('DateStyle', 'ISO', false),"
-                                  " pg_catalog.set_config('IntervalStyle', 'postgres', false),"
-                                  " pg_catalog.set_config('bytea_output', 'hex', false),"
-                                  " pg_catalog.set_config('extra_float_digits', '1', false)";
-
-static void session_done(struct task *t, const PGresult *r);
-static void listen_done(struct task *t, const PGresult *r);
-static void listen_data_done(struct task *t, const PGresult *r);
-static void look_done(struct task *t, const PGresult *r);
-static void definitions_done(struct task *t, const PGresult *r);
-static void sources_done(struct task *t, const PGresult *r);
-static void lease_done(struct task *t, const PGresult *r);
 static void connect_with(struct database *d, PGconn *conn);
 
 struct database *database_new(const struct service *service, struct catalog *catalog, int epoll, void *tag)
 {
     struct database *d = mem_alloc(sizeof *d);
     d->pause = FIRST_PAUSE;
-    d->catalog = catalog;
     d->epoll = epoll;
     d->tag = tag;
     d->watched = -1;
-    d->details_at = INT64_MAX;
     d->statement_timeout = service->options.statement_timeout_ms;
-    snprintf(d->timeout_text, sizeof d->timeout_text, "%lld", (long long)d->statement_timeout);
-    d->session_params[0] = d->timeout_text;
     snprintf(d->stream_timeout_text, sizeof d->stream_timeout_text, "%lld",
              (long long)service->options.stream_timeout_ms);
     d->pipeline.limits = (struct pipeline_limits){d->statement_timeout, d->stream_timeout_text};
-    d->session =
-        (struct task){.sql = session_sql, .n_params = 1, .params = d->session_params, .done = session_done, .owner = d};
-    d->listen = (struct task){.sql = "LISTEN oriel_contract", .done = listen_done, .owner = d};
-    d->listen_data = (struct task){.sql = "LISTEN oriel_data", .done = listen_data_done, .owner = d};
-    d->look = (struct task){.sql = contract_promises_sql, .keep_prepared = true, .done = look_done, .owner = d};
-    d->definitions =
-        (struct task){.sql = contract_definitions_sql, .keep_prepared = true, .done = definitions_done, .owner = d};
-    d->sources = (struct task){.sql = data_sources_sql, .keep_prepared = true, .done = sources_done, .owner = d};
-    d->lease = (struct task){
-        .sql = catalog_lease_sql, .n_params = 2, .params = d->lease_params, .done = lease_done, .owner = d};
-    arena_init(&d->lease_arena);
+    look_init(&d->look, &d->pipeline, catalog, d->statement_timeout);
     early_target(&d->target, &service->settings);
     if (service->early)
         connect_with(d, service->early);
@@ -156,9 +112,7 @@ static void disconnect(struct database *d)
 {
     PQfinish(d->conn); /* closes the socket, and so takes it out of epoll */
     d->conn = NULL;
-    d->looking = false;
-    d->details_at = INT64_MAX;
-    catalog_session_lost(d->catalog);
+    look_stop(&d->look);
     d->watched = -1;
     d->state = DATABASE_WAITING;
     d->due = clock_ms() + d->pause / 2 + random() % (d->pause / 2 + 1);
@@ -214,16 +168,6 @@ static void connect_with(struct database *d, PGconn *conn)
     watch(d, EPOLLOUT); /* so says PQconnectPoll's manual: begin as if it had asked to write */
 }
 
-static void look(struct database *d)
-{
-    d->looking = true;
-    d->look_again = false;
-    d->looked_at = clock_ms();
-    d->look_at = d->looked_at + LOOK_INTERVAL;
-    pipeline_send(&d->pipeline, &d->look);
-}
-
-/* The session first; then LISTEN before the look, so that no change falls between the two. */
 static void set_up(struct database *d)
 {
     d->state = DATABASE_SETTING_UP;
@@ -232,114 +176,7 @@ static void set_up(struct database *d)
         disconnect(d);
         return;
     }
-    pipeline_send(&d->pipeline, &d->session);
-    pipeline_send(&d->pipeline, &d->listen);
-    pipeline_send(&d->pipeline, &d->listen_data);
-    look(d);
-}
-
-static void session_done(struct task *t, const PGresult *r)
-{
-    struct database *d = t->owner;
-    if (!r || PQresultStatus(r) == PGRES_TUPLES_OK)
-        return;
-    pg_tell_failure(d->conn, r, "setting the session up");
-    d->pipeline.broken = true; /* without these settings nothing may be read */
-}
-
-static void listen_done(struct task *t, const PGresult *r)
-{
-    (void)t;
-    if (r && PQresultStatus(r) != PGRES_COMMAND_OK)
-        log_info("this server takes no LISTEN (a standby does not); contracts are looked at every %d s",
-                 LOOK_INTERVAL / 1000);
-}
-
-/* A failure was told of the other channel. */
-static void listen_data_done(struct task *t, const PGresult *r)
-{
-    struct database *d = t->owner;
-    (void)r;
-    d->heard++;
-}
-
-/* Behind a look, so that none of them is under way twice. */
-static void send_details(struct database *d)
-{
-    d->details_at = INT64_MAX;
-    pipeline_send(&d->pipeline, &d->definitions);
-    pipeline_send(&d->pipeline, &d->sources);
-}
-
-static void become_ready(struct database *d)
-{
-    if (d->state == DATABASE_READY)
-        return;
-    log_info("connected to Postgres: database %s, %zu contracts", PQdb(d->conn), d->catalog->api.n);
-    d->state = DATABASE_READY;
-    d->details_at = clock_ms() + DETAILS_AFTER;
-    d->tried = true;
-    d->pause = FIRST_PAUSE;
-    d->told_at = 0;
-}
-
-static void look_done(struct task *t, const PGresult *r)
-{
-    struct database *d = t->owner;
-    d->looking = false;
-    if (!r || d->pipeline.broken)
-        return;
-    if (catalog_look(d->catalog, r) < 0) {
-        d->pipeline.broken = d->state != DATABASE_READY;
-        return;
-    }
-    arena_reset(&d->lease_arena);
-    d->looking = catalog_lease_params(d->catalog, &d->lease_arena, d->lease_params);
-    if (d->looking)
-        pipeline_send(&d->pipeline, &d->lease);
-    if (d->state == DATABASE_READY)
-        send_details(d);
-    else if (!d->looking)
-        become_ready(d);
-}
-
-static void definitions_done(struct task *t, const PGresult *r)
-{
-    struct database *d = t->owner;
-    if (!r || d->pipeline.broken)
-        return;
-    if (PQresultStatus(r) != PGRES_TUPLES_OK)
-        pg_tell_failure(d->conn, r, "reading the definitions of the contracts");
-    catalog_definitions(d->catalog, r);
-}
-
-/* Without it all is served, with tags that cost the answer. */
-static void sources_done(struct task *t, const PGresult *r)
-{
-    struct database *d = t->owner;
-    if (!r || d->pipeline.broken)
-        return;
-    bool failed = PQresultStatus(r) != PGRES_TUPLES_OK;
-    if (failed && !d->sources_failed)
-        log_warn("no data versions can be had, so a 304 costs the whole query: %s. What to do: run `oriel init`",
-                 PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY));
-    d->sources_failed = failed;
-    catalog_sources(d->catalog, r);
-}
-
-static void lease_done(struct task *t, const PGresult *r)
-{
-    struct database *d = t->owner;
-    d->looking = false;
-    if (!r || d->pipeline.broken)
-        return;
-    if (PQresultStatus(r) != PGRES_TUPLES_OK) {
-        pg_tell_failure(d->conn, r, "taking leases");
-        d->pipeline.broken = true; /* nothing is served without them */
-        return;
-    }
-    catalog_lease(d->catalog, r);
-    become_ready(d);
+    look_start(&d->look);
 }
 
 static void connect_go_on(struct database *d)
@@ -360,18 +197,18 @@ static void connect_go_on(struct database *d)
     }
 }
 
-static void take_notifications(struct database *d)
-{
-    for (PGnotify *n; (n = PQnotifies(d->conn)); PQfreemem(n)) {
-        d->heard++; /* a change of a contract may have written, too */
-        if (strcmp(n->relname, "oriel_data") != 0)
-            d->look_again = true;
-    }
-}
-
 unsigned long database_heard(const struct database *d)
 {
-    return d->heard;
+    return d->look.heard;
+}
+
+static void become_ready(struct database *d)
+{
+    log_info("connected to Postgres: database %s, %zu contracts", PQdb(d->conn), d->look.catalog->api.n);
+    d->state = DATABASE_READY;
+    d->tried = true;
+    d->pause = FIRST_PAUSE;
+    d->told_at = 0;
 }
 
 void database_event(struct database *d)
@@ -380,7 +217,9 @@ void database_event(struct database *d)
         connect_go_on(d);
     else if (d->state != DATABASE_WAITING) {
         pipeline_receive(&d->pipeline);
-        take_notifications(d);
+        look_receive(&d->look);
+        if (d->state == DATABASE_SETTING_UP && d->look.ready)
+            become_ready(d);
     }
 }
 
@@ -414,24 +253,11 @@ static int64_t stuck_at(const struct database *d)
     return (p->head->flows ? p->heard_at : p->head_since) + d->statement_timeout + ANSWER_GRACE;
 }
 
-static void look_when_due(struct database *d, int64_t now)
-{
-    if (d->pipeline.doubt && d->look_at > d->looked_at + LOOK_AFTER_DOUBT)
-        d->look_at = d->looked_at + LOOK_AFTER_DOUBT;
-    d->pipeline.doubt = false;
-    if (!d->looking && now >= d->details_at)
-        send_details(d);
-    if (!d->looking && (d->look_again || now >= d->look_at))
-        look(d);
-}
-
 static void tend(struct database *d, int64_t now)
 {
-    if (d->state == DATABASE_READY)
-        look_when_due(d, now);
     if (!d->pipeline.broken && now >= stuck_at(d)) {
-        log_error("Postgres has not answered for %lld ms, though its statement timeout is %s ms; it counts as gone",
-                  (long long)(now - d->pipeline.head_since), d->timeout_text);
+        log_error("Postgres has not answered for %lld ms, though its statement timeout is %lld ms; it counts as gone",
+                  (long long)(now - d->pipeline.head_since), (long long)d->statement_timeout);
         d->pipeline.broken = true;
     }
     /* what cannot be sent at once makes libpq read, which is not wanted in a pause */
@@ -451,16 +277,14 @@ int64_t database_turn(struct database *d)
         connect_timed_out(d);
     if (d->pipeline.unread)
         database_event(d);
+    int64_t look_due = d->state == DATABASE_READY ? look_turn(&d->look, now) : INT64_MAX;
     if (d->state == DATABASE_SETTING_UP || d->state == DATABASE_READY)
         tend(d, now);
     if (d->state == DATABASE_WAITING || d->state == DATABASE_CONNECTING)
         return d->due;
     int64_t due = stuck_at(d), cancel_due = pipeline_tend(&d->pipeline, now);
     due = cancel_due < due ? cancel_due : due;
-    if (d->state != DATABASE_READY || d->looking)
-        return due;
-    due = d->details_at < due ? d->details_at : due;
-    return d->look_at < due ? d->look_at : due;
+    return look_due < due ? look_due : due;
 }
 
 void database_free(struct database *d)
@@ -468,6 +292,6 @@ void database_free(struct database *d)
     if (d->pipeline.conn)
         pipeline_end(&d->pipeline);
     PQfinish(d->conn);
-    arena_release(&d->lease_arena);
+    look_release(&d->look);
     free(d);
 }

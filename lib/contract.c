@@ -32,20 +32,43 @@ int contract_name_split(struct arena *a, const char *view, const char **entity, 
     return 0;
 }
 
+/* As the set is ordered: below, equal to or above 0. entity has n bytes. */
+static int compare(const struct contract *c, const char *entity, size_t n, int version)
+{
+    int order = strncmp(c->entity, entity, n);
+    if (!order)
+        order = c->entity[n] != 0; /* what goes on is greater */
+    return order ? order : (c->version > version) - (c->version < version);
+}
+
+static const struct contract *find(const struct contract_set *set, const char *entity, size_t n, int version)
+{
+    size_t low = 0, high = set->n;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = compare(&set->contracts[middle], entity, n, version);
+        if (order == 0)
+            return &set->contracts[middle];
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
+}
+
 const struct contract *contract_find(const struct contract_set *set, const char *entity, int version)
 {
-    for (size_t i = 0; i < set->n; i++)
-        if (set->contracts[i].version == version && strcmp(set->contracts[i].entity, entity) == 0)
-            return &set->contracts[i];
-    return NULL;
+    return find(set, entity, strlen(entity), version);
 }
 
 const struct contract *contract_find_view(const struct contract_set *set, const char *view)
 {
-    for (size_t i = 0; i < set->n; i++)
-        if (strcmp(set->contracts[i].view, view) == 0)
-            return &set->contracts[i];
-    return NULL;
+    size_t n;
+    int version;
+    const char *entity = contract_name_entity(view, &n, &version);
+    /* one whose name is no contract's is its own entity, without a version */
+    return entity ? find(set, entity, n, version) : find(set, view, strlen(view), 0);
 }
 
 const struct contract_column *contract_find_column(const struct contract *c, const char *name)

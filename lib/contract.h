@@ -65,7 +65,7 @@ struct contract_acknowledgement {
 };
 
 struct contract_set {
-    struct contract *contracts; /* sorted by entity, then version */
+    struct contract *contracts; /* sorted by entity, then version; or nothing is found in it */
     size_t n;
     const char *const *tombstones; /* views that were retired: "v_old_v1"; lock file only */
     struct contract_acknowledgement *acknowledged;

@@ -291,12 +291,12 @@ int contract_lock_load(struct contract_set *set, struct arena *a, const char *pa
     *set = (struct contract_set){.contracts = arena_array(a, n, sizeof *set->contracts)};
     struct loading loading = {.set = set, .arena = a};
     cfg_each(cfg_get(root, "contracts"), load_contract, &loading);
+    contract_set_sort(set); /* or nothing is found in it */
     set->tombstones = cfg_strings(root, "tombstones", NULL);
     for (size_t i = 0; set->tombstones[i]; i++)
         if (contract_find_view(set, set->tombstones[i]))
             cfg_error(cfg_at(cfg_get(root, "tombstones"), i),
                       "was retired, yet is among the contracts; choose a new version");
     load_acknowledged(set, a, cfg_get(root, "acknowledged"));
-    contract_set_sort(set);
     return cfg_failed(root) ? -1 : 0;
 }

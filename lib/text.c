@@ -1,7 +1,10 @@
 #include "lib/text.h"
 
+/* SHA-256 by functions that OpenSSL 3 calls deprecated: to look up the others takes a process as long as to hash a
+ * thousand short texts, since OpenSSL starts itself and reads its configuration for that. */
+#define OPENSSL_API_COMPAT 0x10101000L
 #include <errno.h>
-#include <openssl/evp.h>
+#include <openssl/sha.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -150,12 +153,11 @@ uint64_t text_hash(const char *s)
 void text_sha256(const void *p, size_t n, char hex[65])
 {
     static const char digits[] = "0123456789abcdef";
-    static EVP_MD *sha256; /* looked up once: that takes longer than to hash a line */
-    unsigned char sum[32];
-    if (!sha256)
-        sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
-    if (!sha256 || EVP_Digest(p, n, sum, NULL, sha256, NULL) != 1)
-        abort(); /* no memory, or an OpenSSL that was built without it */
+    unsigned char sum[SHA256_DIGEST_LENGTH];
+    SHA256_CTX state;
+    SHA256_Init(&state);
+    SHA256_Update(&state, p, n);
+    SHA256_Final(sum, &state);
     for (size_t i = 0; i < sizeof sum; i++) {
         hex[2 * i] = digits[sum[i] >> 4];
         hex[2 * i + 1] = digits[sum[i] & 15];

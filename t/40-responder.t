@@ -202,6 +202,7 @@ sub end_load {
     is("$r->{status} $r->{headers}{'retry-after'}", '503 1', 'without a database: come again');
     is($s->get('/v1/nonsense')->{status}, 404, 'what needs none is answered as ever');
     is($s->client->options('/v1/items')->{status}, 200, 'OPTIONS too');
+    wait_until { (() = log_text() =~ /cannot connect/g) >= 2 } 'both responders to try';
     $s->{db}->start;
     wait_until { $s->get('/v1/items/1')->{status} == 200 } 'the responders to come back by themselves';
     is((() = log_text() =~ /cannot connect/g), 2, 'each responder says once that it cannot connect');
@@ -236,6 +237,20 @@ sub end_load {
     wait_until { $told->() == $before + 4 } 'their successors to tell of it';
     is($s->get('/v1/names/1')->{status}, 200, 'a contract of another definition is served');
     $s->sql(q{CREATE OR REPLACE VIEW api.v_names_v1 AS SELECT i.id, i.name FROM dp.item i; NOTIFY oriel_contract}, 'postgres');
+
+    # a responder asks for all leases with its first look, and gives up what it turns out not to serve
+    my $leases = sub { $s->sql("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND mode = 'ShareLock' AND objid = hashtext('$_[0]')::bit(32)::bigint::oid", 'postgres') };
+    my $names = sub { $s->sql("SELECT string_agg(substring(application_name FROM '[0-9]+ of [0-9]+'), ',') FROM pg_stat_activity WHERE usename = 'oriel_ds'", 'postgres') };
+    wait_until { $names->() eq '4 of 4,4 of 4' } 'the predecessors to go';
+    is($leases->('v_names_v1'), 2, 'both hold a lease');
+    $s->sql('REVOKE SELECT ON api.v_names_v1 FROM oriel_ds', 'postgres');
+    kill 'HUP', $s->pid('responders');
+    wait_until { $names->() eq '3 of 4,3 of 4' } 'successors that find it broken';
+    is($leases->('v_names_v1') . $leases->('v_items_v1'), '02', 'they have no lease on it, but on the others');
+    ok($withheld->(), 'and withhold it');
+    $s->sql('GRANT SELECT ON api.v_names_v1 TO oriel_ds; NOTIFY oriel_contract', 'postgres');
+    wait_until { $leases->('v_names_v1') == 2 } 'the leases to come back with it';
+    is($names->(), '4 of 4,4 of 4', 'and the sessions to say so');
 }
 
 # --- FastCGI by hand ---

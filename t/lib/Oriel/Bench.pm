@@ -249,7 +249,7 @@ sub cold_start {
     }
     close $_ for $to, $socket;
     my $answer = $client->response('GET');
-    my $ms     = 1000 * (Time::HiRes::time() - unpack 'd', <$from>);
+    my $ms     = 1000 * (Time::HiRes::time() - unpack 'd', do { local $/; <$from> });    # any of its bytes may look like a newline
     kill 'TERM', $pid;
     waitpid $pid, 0;
     die "$path: $answer->{status}\n" if $answer->{status} != 200;
