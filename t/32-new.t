@@ -136,6 +136,8 @@ is(files_now(), $after, 'and writes nothing');
 # What it wrote is a domain that works.
 ($code, $out, $err) = $s->oriel('change', 'expand');
 is($code, 0, 'change expand') or diag $err;
+is($s->sql("SELECT string_agg(relname, ' ' ORDER BY relname) FROM pg_class WHERE relnamespace = 'dp'::regnamespace AND reloptions @> '{fillfactor=90}'"),
+    'lot order_record port ship stop twice', 'each table leaves room on its pages for new versions of rows');
 ($code, $out, $err) = $s->oriel('contract', 'lock');
 is($code, 0, 'contract lock') or diag $out, $err;
 ($code, $out, $err) = $s->oriel('check');
