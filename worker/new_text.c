@@ -222,9 +222,7 @@ void new_put_expand(struct buf *out, const struct new_entity *n)
     put_columns(out, n);
     buf_printf(out,
                ") WITH (fillfactor = 90);\nCOMMENT ON TABLE dp.%s IS 'One row per %s of a client; raw_batch and "
-               "raw_line say which kept "
-               "record it came "
-               "from.';\n\nCREATE VIEW api.%s AS\nSELECT t.id, t.client",
+               "raw_line say which kept record it came from.';\n\nCREATE VIEW api.%s AS\nSELECT t.id, t.client",
                n->entity, n->entity, view);
     size_t line = strlen("SELECT t.id, t.client");
     for (size_t i = 0; i < n->n_fields; i++) {
