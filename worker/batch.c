@@ -346,9 +346,10 @@ static enum batch_result unreadable(struct batch *b)
         return BATCH_BROKEN;
     if (!delivery_unchanged(d))
         return BATCH_CHANGED;
-    failure_set(&b->loader->session.failure, "XX001", "reading a delivery",
-                "%s cannot be read beyond byte %llu (record %lld); mend it or take it away, then reload", d->name,
-                (unsigned long long)b->intake->next_offset, d->records + b->intake->n + 1);
+    failure_set(
+        &b->loader->session.failure, "XX001", "reading a delivery",
+        "it cannot be read beyond byte %llu (record %lld; the log says why); mend it or take it away, then reload",
+        (unsigned long long)b->intake->next_offset, d->records + b->intake->n + 1);
     return BATCH_STOP;
 }
 
