@@ -11,7 +11,7 @@ File::Find::find({
     no_chdir => 1,
     wanted   => sub {
         if (-d) { $File::Find::prune = m{^\./(?:\.git|build[^/]*|run|conf/sample|t/fuzz/corpus|t/data)$}; return }
-        push @files, s{^\./}{}r;
+        push @files, s{^\./}{}r unless $_ eq './.git'; # in a worktree it is a file
     },
 }, '.');
 @files = sort @files;

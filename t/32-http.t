@@ -212,6 +212,13 @@ subtest 'bad records' => sub {
     like(read_file($log), qr{/dirty: it has nothing at "/items"}, 'what has no records says so');
 };
 
+subtest 'a byte order mark' => sub {
+    $web->answer(q{ return { body => "\xef\xbb\xbf" . '{"data": [{"id": 5, "name": "a"}], "next": ' . ($path eq '/bom' ? '"/bom2"' : 'null') . '}' } });
+    sources(bom => { url => "$base/bom", records => '/data', paging => { by => 'next', field => '/next' }, every => '1h' });
+    wait_for_things('bom', '5');
+    is(scalar($s->sql("SELECT count(*) FROM raw.batch WHERE source = 'bom'")), 2, 'is skipped, also where the next page is looked for');
+};
+
 # Killed again and again while pages of different sizes come, some of which take several batches.
 subtest 'killed at any moment' => sub {
     $web->forget;

@@ -8,6 +8,7 @@ use IO::Compress::Gzip 'gzip';
 use JSON::PP ();
 use Oriel::Stack;
 use Oriel::Test;
+use POSIX ();
 use Test::More;
 
 my $s = Oriel::Stack->new(start => [], domain => { 'sql/changes/0001-start/expand.sql' => 'CREATE TABLE dp.other (x integer);' });
@@ -36,6 +37,7 @@ my $ports = qq({ "count": 2,\n  "data": { "ports": [\n    { "code": "NOBGO", "de
 my $ships = gzipped('[{"imo": 9074729, "name": "Aurora"}, {"imo": 9395044, "name": "Kong \\u00d8ystein"}]');
 $file{$_->[0]} = write_file("$s->{folder}/in/$_->[0]", $_->[1]) for ['ports.json', $ports], ['ships.json.gz', $ships];
 
+sub pipe_of { my ($path) = @_; POSIX::mkfifo($path, 0600) or die "$path: $!\n"; return $path }
 sub files_now { return join ' ', sort map { s{^\Q$domain\E/}{}r } split /\n/, `find $domain -type f` }
 
 my ($code, $out, $err) = $s->oriel('new', '--client', 'acme', 'acme-order', $file{'orders.ndjson'});
@@ -115,6 +117,7 @@ unlink "$domain/sources/gone.json";
 is(files_now(), $after, 'and nothing was written');
 for (
     ['no such file'   => qr/cannot read .*none\.csv/, 1, 'x', "$s->{folder}/in/none.csv"],
+    ['a pipe'         => qr/pipe\.csv is no regular file/, 1, 'x', pipe_of("$s->{folder}/in/pipe.csv")],
     ['an empty file'  => qr/empty\.csv: it is empty/, 1, 'x', write_file("$s->{folder}/in/empty.csv", '')],
     ['no text'        => qr/it has NUL bytes, so it is no text/, 1, 'x', write_file("$s->{folder}/in/bin", "a\0b")],
     ['one document over many lines' => qr/without an array of objects/, 1, 'x', write_file("$s->{folder}/in/doc.json", "{\n\"a\": 1\n}\n")],
@@ -136,6 +139,8 @@ is(files_now(), $after, 'and writes nothing');
 # What it wrote is a domain that works.
 ($code, $out, $err) = $s->oriel('change', 'expand');
 is($code, 0, 'change expand') or diag $err;
+is($s->sql("SELECT string_agg(relname, ' ' ORDER BY relname) FROM pg_class WHERE relnamespace = 'dp'::regnamespace AND reloptions @> '{fillfactor=90}'"),
+    'lot order_record port ship stop twice', 'each table leaves room on its pages for new versions of rows');
 ($code, $out, $err) = $s->oriel('contract', 'lock');
 is($code, 0, 'contract lock') or diag $out, $err;
 ($code, $out, $err) = $s->oriel('check');

@@ -207,12 +207,23 @@ subtest 'what cannot be' => sub {
     edit('acme-product', sub { s/"id": "id",/"id": "id", "limits": { "rejectPercent": 5 },/; s/"maxLength": 200/"maxLength": 3/ });
     my $before = views();
     my ($code, undef, $err) = $s->oriel('replay', 'product');
+    my $left = $s->sql("SELECT count(*) FROM pg_class WHERE relnamespace = 'replay'::regnamespace");
     is($code, 1, 'more rejects than the limit allows');
     like($err, qr/records of batch \d+ \(source acme\) would be rejected for acme-product, more than limits\.rejectPercent \(5\) allows\. Nothing was changed/, 'are refused');
     ok(views() eq $before, 'and nothing was changed');
     for (['produkt'], [], ['--all', 'product'], ['--batch', 'x', 'product']) {
         ($code, undef, $err) = $s->oriel('replay', @$_);
         isnt($code, 0, "refused: replay @$_");
+    }
+    for (
+        [qr/error: there is no batch 999999$/m, '--batch', 999999],
+        [qr/error: --since: invalid input syntax .*"yesteryear"$/m, '--since', 'yesteryear'],
+    ) {
+        my ($message, @scope) = @$_;
+        ($code, undef, $err) = $s->oriel('replay', @scope, 'product');
+        is($code, 1, "refused: replay @scope");
+        like($err, $message, 'with the reason');
+        is($s->sql("SELECT count(*) FROM pg_class WHERE relnamespace = 'replay'::regnamespace"), $left, 'before anything is loaded');
     }
 };
 

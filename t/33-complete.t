@@ -121,5 +121,23 @@ subtest 'cut off' => sub {
     is(gone(), 'A15 A16 A17', 'a delivery that was cut off twice knows what it has named');
 };
 
+# It stays a delivery that is known, and no work: what must not be is that nobody learns of it.
+subtest 'the content of an older delivery' => sub {
+    my $log  = "$s->{folder}/log/worker.log";
+    my $seen = read_file($log);
+    my $path = "$s->{folder}/drop/full";
+    my $told = sub { return substr(read_file($log), length $seen) };
+    $s->drop_file('full', 'again.ndjson', read_file("$path/$n.ndjson"));
+    wait_until { $told->() =~ /info: source full: again\.ndjson has the content of $n\.ndjson, which is loaded, so it is no work$/m } 'the last one once more to be told';
+    $s->drop_file('full', 'older.ndjson', read_file("$path/1.ndjson"));
+    wait_until { $told->() =~ /warning: source full: older\.ndjson has the content of 1\.ndjson, so it is no work, and what came after that stays; .*change a byte/m } 'an older one';
+    $s->drop_file('full', '1.ndjson', read_file("$path/3.ndjson") . "\n");
+    $s->wait_for_deliveries($n + 1);
+    $s->drop_file('full', '1.ndjson', read_file("$path/older.ndjson"));
+    wait_until { $told->() =~ /warning: source full: 1\.ndjson has the content of 1\.ndjson/ } 'one that went away and came back under its name';
+    is($s->sql('SELECT count(*) FROM oriel.delivery'), $n + 1, 'none of these is a delivery');
+    unlike($told->(), qr/source full: 4\.ndjson/, 'what simply lies there is not told');
+};
+
 $s->finish;
 done_testing;

@@ -61,6 +61,21 @@ is_deeply([map { [@$_{qw(name rejected reasons)}] } @{ $json->decode($out) }], [
 like($out, qr/\Asource +batch +line +entity +field +reason +action +value\nacme +\d+ +3 +j +code +missing +reject\nacme +\d+ +2 +j +code +missing +reject\nacme +\d+ +2 +j +code /, 'oriel rejects records, one by one') or diag $out;
 is(scalar @{ $json->decode(($s->oriel('rejects', 'records', '--json'))[1]) }, 8, 'all of them');
 
+# A filter that names nothing must not look as if nothing was rejected.
+for (
+    ['--source', 'acne', 1, qr/the worker has seen no source "acne"/],
+    ['--entity', 'thing', 1, qr/nothing was cleaned by an entity file "thing"/],
+    ['--reason', 'malformd', 2, qr/there is no reason "malformd"/],
+) {
+    my ($option, $value, $expected, $message) = @$_;
+    for my $action ([], ['deliveries'], ['records'], ['retry']) {
+        ($code, $out, $err) = $s->oriel('rejects', @$action, $option, $value);
+        is("$code $out", "$expected ", "rejects @$action $option $value");
+        like($err, $message, 'says that there is none');
+    }
+}
+is(($s->oriel('rejects', '--source', 'sheet', '--reason', 'too_long'))[1], "Nothing was rejected.\n", 'but where nothing was, that is said');
+
 # a configuration that cannot be read takes nothing away but the marks
 write_file($s->domain_path('entities') . '/j.json', '{');
 ($code, $out, $err) = show('acme', 1);

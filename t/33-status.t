@@ -72,5 +72,35 @@ my $picture = qr/\e\[H\e\[2J\d\d:\d\d:\d\dZ, Ctrl-C ends\r\n\r\nsource +state/;
 ok((wait_until { (() = read_file("$s->{folder}/log/watch-terminal.log") =~ /$picture/g) >= 2 } 'pictures on a terminal'), 'on a terminal in place');
 $s->{children}->stop('watch-terminal');
 is(($s->oriel('status', '--every', 'often'))[0], 2, 'a wrong interval');
-$s->finish;
+
+# what lies in the folder and is not taken: said until it is
+unlink $s->domain_path('sources') . '/fresh "one".json';
+$s->sql("DELETE FROM oriel.delivery WHERE finished_at IS NULL");
+$s->start_worker;
+my $cut = $s->drop_file('acme', 'cut.ndjson', "\x1f\x8b\x08");
+my $why = 'cut.ndjson is left out until it changes: its gzip is cut off: it was not delivered whole';
+wait_until { (state_of('acme')->{message} // '') eq $why } 'the status to say so';
+is(state_of('acme')->{state}, 'ready', 'the source goes on');
+like(($s->oriel('status'))[1], qr/^acme is ready: \Q$why\E$/m, 'for people');
+($code, $out, $err) = $s->oriel('pull', 'acme');
+is("$code $out", "0 acme: nothing new\n", 'a pull takes all others');
+like($err, qr/warning: source acme: \Q$why\E$/m, 'and says which it did not');
+$s->drop_file('acme', 'whole.ndjson', qq({"code": "w"}\n));
+$s->wait_for_deliveries(3);
+wait_until { (state_of('acme')->{message} // '') eq $why } 'the status to say so behind a delivery, too';
+symlink '/etc/passwd', "$s->{folder}/drop/acme/b.ndjson" or die;
+wait_until { (state_of('acme')->{message} // '') eq '2 files are left out until they change; the first, b.ndjson: it is no regular file' } 'the status to count them';
+unlink $cut, "$s->{folder}/drop/acme/b.ndjson";
+wait_until { !defined state_of('acme')->{message} } 'the status to forget them';
+
+# a source that is stopped is looked at no more
+$s->stop('worker');
+write_file($s->domain_path('sources') . '/sheet.json', source('sheet') =~ s/ndjson/csv/gr);
+my $old = time - 3600;
+utime $old, $old, $s->drop_file('sheet', 's.csv', "co\xffde\nx\n") or die;
+$s->start_worker;
+wait_until { state_of('acme')->{looked_at} gt '2' && state_of('sheet')->{state} eq 'stopped' } 'one source to stop';
+$s->stop('worker');
+is(state_of('sheet')->{last_pull}, undef, 'one that is stopped was not looked at');
+$s->finish(qr/is stopped|header is not UTF-8/);
 done_testing;

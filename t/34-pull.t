@@ -86,6 +86,27 @@ subtest 'a restart forgets no schedule' => sub {
     $s->stop('worker');
 };
 
+# That a pull is over is stored with its last records: nothing can come in between and have it made once more.
+subtest 'cut off behind the last batch' => sub {
+    $s->sql(q{CREATE FUNCTION oriel.cut() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            PERFORM pg_terminate_backend(pg_backend_pid()), pg_sleep(60); RETURN NEW; END $$;
+        CREATE TRIGGER cut BEFORE UPDATE ON oriel.source FOR EACH ROW
+            WHEN (NEW.name = 'once' AND OLD.records > 0 AND NEW.records = OLD.records AND NEW.pulled_at IS DISTINCT FROM OLD.pulled_at) EXECUTE FUNCTION oriel.cut()}, 'postgres');
+    my $log    = "$s->{folder}/log/worker.log";
+    my $seen   = length read_file($log);
+    source('once', every => '1d');
+    $s->start_worker;
+    wait_until { substr(read_file($log), $seen) =~ /noting that a source was pulled: .*(?:.*\n)*.* leading: / } 'the session to be lost there, and made anew';
+    my $now = asked('/often');
+    wait_until { asked('/often') >= $now + 2 } 'sources to be looked at again';
+    is(asked('/once'), 1, 'the pull is not made again');
+    is($s->sql("SELECT count(*) FROM oriel.delivery WHERE source = 'once'"), 1, 'and is one delivery');
+    is($s->sql("SELECT state FROM oriel.source WHERE name = 'once'"), 'ready', 'of a source that is ready');
+    $s->stop('worker');
+    $s->sql('DROP FUNCTION oriel.cut CASCADE', 'postgres');
+    unlink $s->domain_path('sources') . '/once.json';
+};
+
 subtest 'what is renamed in is taken at once, and moved when it is loaded' => sub {
     source('moved', kind => 'file', folder => 'moved', pattern => '*.json', poll => '1h', settle => '1h', done => 'loaded');
     my $folder = "$s->{folder}/drop/moved";

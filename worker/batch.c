@@ -43,10 +43,12 @@ static const char position_sql[] =
     "UPDATE oriel.delivery SET next_offset = $3::bigint, records = records + $4::bigint,\n"
     "       finished_at = CASE WHEN $5::boolean THEN pg_catalog.now() END\n"
     "WHERE id = $1::bigint AND next_offset = $2::bigint AND finished_at IS NULL";
+/* That a pull is over stands with its last batch: a worker that dies behind it does not make it once more. */
 static const char source_sql[] =
     "UPDATE oriel.source SET state = 'ready', message = NULL, looked_at = pg_catalog.now(),\n"
     "       batch_at = pg_catalog.now(), batches = batches + ($2::bigint > 0)::integer,\n"
-    "       records = records + $2::bigint, position = COALESCE($3, position)\n"
+    "       records = records + $2::bigint, position = COALESCE($3, position),\n"
+    "       pulled_at = CASE WHEN $4::boolean THEN pg_catalog.clock_timestamp() ELSE pulled_at END\n"
     "WHERE name = $1";
 static const char version_sql[] =
     "WITH changed AS (\n"
@@ -240,8 +242,8 @@ static int move_position(struct batch *b, struct session *s)
     }
     if (!is_empty_pull(b) && move_delivery(b, s) < 0)
         return -1;
-    return session_run(s, doing_store, source_sql, 3,
-                       (const char *[]){d->source->name, number(b, b->intake->n), position});
+    const char *const params[] = {d->source->name, number(b, in->n), position, d->pull && in->last ? "true" : "false"};
+    return session_run(s, doing_store, source_sql, 4, params);
 }
 
 /* A replay that is just writing comes first. Constraints that would wait for COMMIT are checked at once, so that the
@@ -344,9 +346,10 @@ static enum batch_result unreadable(struct batch *b)
         return BATCH_BROKEN;
     if (!delivery_unchanged(d))
         return BATCH_CHANGED;
-    failure_set(&b->loader->session.failure, "XX001", "reading a delivery",
-                "%s cannot be read beyond byte %llu (record %lld); mend it or take it away, then reload", d->name,
-                (unsigned long long)b->intake->next_offset, d->records + b->intake->n + 1);
+    failure_set(
+        &b->loader->session.failure, "XX001", "reading a delivery",
+        "it cannot be read beyond byte %llu (record %lld; the log says why); mend it or take it away, then reload",
+        (unsigned long long)b->intake->next_offset, d->records + b->intake->n + 1);
     return BATCH_STOP;
 }
 

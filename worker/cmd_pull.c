@@ -80,6 +80,8 @@ static int look(PGconn *c, const struct asked *asked, bool *alone, int *code)
     *alone = *PQgetvalue(r, 0, 3) == 't';
     if (answered && !ready)
         log_error("source %s is %s: %s", asked->source, PQgetvalue(r, 0, 1), PQgetvalue(r, 0, 2));
+    else if (answered && !PQgetisnull(r, 0, 2) && !*alone) /* else it stands in what was logged here */
+        log_warn("source %s: %s", asked->source, PQgetvalue(r, 0, 2));
     *code = ready ? EXIT_OK : EXIT_FAILED;
     PQclear(r);
     return answered;

@@ -4,6 +4,7 @@
  */
 #include "lib/log.h"
 #include "lib/text.h"
+#include "worker/clean.h"
 #include "worker/command.h"
 #include "worker/kept.h"
 #include "worker/rejects_show.h"
@@ -185,6 +186,33 @@ static const struct command_option options[] = {
     {NULL, NULL, NULL, NULL},
 };
 
+/* A name that is written wrongly must not look as if nothing was rejected. */
+static int check_reason(const char *reason)
+{
+    for (size_t i = 0; reason && reason_names[i]; i++)
+        if (strcmp(reason, reason_names[i]) == 0)
+            return EXIT_OK;
+    if (!reason)
+        return EXIT_OK;
+    return command_usage("rejects", "there is no reason \"%s\"; oriel-entity(5) lists them", reason);
+}
+
+static int check_names(PGconn *c, const char *const filters[2])
+{
+    static const char sql[] = "SELECT $1::text IS NULL OR EXISTS (SELECT FROM oriel.source WHERE name = $1),\n"
+                              "       $2::text IS NULL OR EXISTS (SELECT FROM raw.batch_entity WHERE entity = $2)";
+    PGresult *r = pg_query(c, "looking for a source and an entity file", sql, 2, filters);
+    if (!r)
+        return -1;
+    bool source = *PQgetvalue(r, 0, 0) == 't', entity = *PQgetvalue(r, 0, 1) == 't';
+    PQclear(r);
+    if (!source)
+        log_error("the worker has seen no source \"%s\"; `oriel status` lists them", filters[0]);
+    if (!entity)
+        log_error("nothing was cleaned by an entity file \"%s\"; `oriel status` lists them", filters[1]);
+    return source && entity ? 0 : -1;
+}
+
 static int check_numbers(char **argv)
 {
     long long n;
@@ -201,11 +229,13 @@ static int run(struct command_context *context, int argc, char **argv)
     const char *const filters[3] = {context->options[OPTION_SOURCE], context->options[OPTION_ENTITY],
                                     context->options[OPTION_REASON]};
     bool json = context->options[OPTION_JSON];
-    if (context->action == ACTION_SHOW && check_numbers(argv) != EXIT_OK)
+    if ((context->action == ACTION_SHOW && check_numbers(argv) != EXIT_OK) || check_reason(filters[2]) != EXIT_OK)
         return EXIT_USAGE;
     PGconn *c = command_connect(context);
-    if (!c)
+    if (!c || check_names(c, filters) < 0) {
+        PQfinish(c);
         return EXIT_FAILED;
+    }
     int code = EXIT_FAILED;
     switch (context->action) {
     case ACTION_RETRY:

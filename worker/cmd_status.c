@@ -225,6 +225,8 @@ const struct command command_status = {
                "removed, it is configured no more. last_pull: how long ago it was last looked at. lag: for how long "
                "the oldest\n"
                "delivery that is not finished has been worked on. per_min: records of the last minute.\n"
+               "Beneath stands why a source waits or is stopped, and which files of a drop folder are left out until "
+               "they change.\n"
                "\n"
                "Fields are shown that no entity file of the source asks for (unknown), and that are asked for and not "
                "there (missing):\n"

@@ -5,18 +5,35 @@
 
 #include "lib/log.h"
 
-static const char find_sql[] = "SELECT id, next_offset, records, finished_at IS NOT NULL FROM oriel.delivery\n"
-                               "WHERE source = $1 AND sha256 = $2 AND size = $3::bigint";
+/* The last column: something else came later, so that this file is not the one that was loaded and still lies there. */
+static const char find_sql[] =
+    "SELECT d.id, d.next_offset, d.records, d.finished_at IS NOT NULL, d.name,\n"
+    "       EXISTS (SELECT FROM oriel.delivery l\n"
+    "               WHERE l.source = d.source AND l.id > d.id AND (l.name = $4 OR d.name <> $4))\n"
+    "FROM oriel.delivery d WHERE d.source = $1 AND d.sha256 = $2 AND d.size = $3::bigint";
 static const char half_loaded_sql[] =
     "SELECT name FROM oriel.delivery WHERE source = $1 AND finished_at IS NULL AND next_offset > 0 ORDER BY id LIMIT 1";
+
+/* Content is known for ever, so a client who goes back to what was delivered before would not get through: that is
+ * told. */
+static void tell_known(const struct delivery *d, const char *name, bool others_since)
+{
+    if (others_since)
+        log_warn("source %s: %s has the content of %s, so it is no work, and what came after that stays; where it is "
+                 "meant anew, change a byte of it (a line end more, say)",
+                 d->source->name, d->name, name);
+    else if (strcmp(d->name, name) != 0)
+        log_info("source %s: %s has the content of %s, which is loaded, so it is no work", d->source->name, d->name,
+                 name);
+}
 
 /* Fills in what Postgres knows of these contents. 1: they are loaded already; 0; -1. */
 static int look_up(struct delivery *d, struct session *s)
 {
     char size[32];
     snprintf(size, sizeof size, "%lld", (long long)d->state.size);
-    PGresult *r =
-        session_query(s, "looking a delivery up", find_sql, 3, (const char *[]){d->source->name, d->sha256, size});
+    PGresult *r = session_query(s, "looking a delivery up", find_sql, 4,
+                                (const char *[]){d->source->name, d->sha256, size, d->name});
     if (!r)
         return -1;
     int finished = 0;
@@ -25,6 +42,8 @@ static int look_up(struct delivery *d, struct session *s)
         d->offset = (uint64_t)session_integer(r, 0, 1);
         d->records = session_integer(r, 0, 2);
         finished = *PQgetvalue(r, 0, 3) == 't';
+        if (finished)
+            tell_known(d, PQgetvalue(r, 0, 4), *PQgetvalue(r, 0, 5) == 't');
     }
     PQclear(r);
     return finished;

@@ -63,6 +63,7 @@ static int find_due(struct feed *f, struct session *s)
 int feed_register(struct feed *f, struct session *s)
 {
     f->waiting = false;
+    *f->told = 0;
     if (session_run(s, "registering a source", register_sql, 2, (const char *[]){f->source->name, f->source->client}) <
         0)
         return -1;
@@ -94,15 +95,23 @@ static enum feed_result set_state(struct feed *f, struct session *s, const char 
     return session_run(s, "telling a source's state", state_sql, 3, params) < 0 ? FEED_RETRY : FEED_IDLE;
 }
 
-/* Answers who asked before the pull began that it is over. */
-static enum feed_result answer(struct feed *f, struct session *s, bool failed)
+/* Answers who asked before the pull began that it is over: done, or failed, as oriel.source says. */
+static enum feed_result answer_done(struct feed *f, struct session *s, const char *remark)
 {
-    if (failed && f->answered >= f->asked_before)
-        return FEED_IDLE;
-    if (schedule_done(s, f->source->name, f->asked_before, failed) < 0)
+    if (schedule_done(s, f->source->name, f->asked_before, remark) < 0)
         return FEED_RETRY;
     if (f->answered < f->asked_before)
         f->answered = f->asked_before;
+    return FEED_IDLE;
+}
+
+static enum feed_result answer_failed(struct feed *f, struct session *s)
+{
+    if (f->answered >= f->asked_before)
+        return FEED_IDLE;
+    if (schedule_failed(s, f->source->name, f->asked_before) < 0)
+        return FEED_RETRY;
+    f->answered = f->asked_before;
     return FEED_IDLE;
 }
 
@@ -111,7 +120,7 @@ static enum feed_result stop(struct feed *f, struct session *s, const char *mess
     log_error("source %s is stopped: %s", f->source->name, message);
     f->stopped = true;
     feed_drop_delivery(f);
-    return set_state(f, s, "stopped", message) == FEED_RETRY ? FEED_RETRY : answer(f, s, true);
+    return set_state(f, s, "stopped", message) == FEED_RETRY ? FEED_RETRY : answer_failed(f, s);
 }
 
 /* Doubles up to the longest; a random half of it, so that several sources do not knock in step. */
@@ -136,7 +145,7 @@ int feed_listen(struct feed *f, struct session *s)
     if (!f->stopped)
         return 0;
     f->asked_before = f->asked; /* there will be no pull; oriel.source says why */
-    return answer(f, s, true) == FEED_RETRY ? -1 : 0;
+    return answer_failed(f, s) == FEED_RETRY ? -1 : 0;
 }
 
 /* Tries again after pause_ms, or, when that is 0, with back-off. Told when it is another message than the last. */
@@ -154,7 +163,7 @@ static enum feed_result wait_for(struct feed *f, struct session *s, const char *
     f->look_at_ms = now_ms() + pause;
     if (!known && set_state(f, s, "waiting", text) == FEED_RETRY)
         return FEED_RETRY;
-    return answer(f, s, true);
+    return answer_failed(f, s);
 }
 
 /* ---- telling ---- */
@@ -209,21 +218,34 @@ static void count_batch(struct feed *f)
     *f->told = 0;
 }
 
+/* What a person should know though nothing failed becomes what is told. Whether it is something else than before. */
+static bool take_remark(struct feed *f)
+{
+    struct pull *p = &f->pull;
+    *p->message = 0;
+    if (f->source->kind->remark)
+        f->source->kind->remark(p);
+    bool news = strcmp(p->message, f->told) != 0;
+    snprintf(f->told, sizeof f->told, "%s", p->message);
+    return news;
+}
+
 /* Everything that the source has was taken. */
 static enum feed_result end_pull(struct feed *f, struct session *s)
 {
     forget_pull(f);
     delivery_close(&f->delivery);
     f->failures = 0;
-    *f->told = 0;
+    bool news = take_remark(f);
+    const char *remark = *f->told ? f->told : NULL;
     f->look_at_ms = now_ms() + f->source->schedule.every_ms;
     f->pull.fd = f->source->kind->idle_fd ? f->source->kind->idle_fd(&f->pull) : -1;
     f->pull.events = POLLIN;
-    if (f->waiting && set_state(f, s, "ready", NULL) == FEED_RETRY)
+    if ((f->waiting || news) && set_state(f, s, "ready", remark) == FEED_RETRY)
         return FEED_RETRY;
     if (!f->source->kind->pulled && f->answered >= f->asked_before)
         return FEED_IDLE;
-    return answer(f, s, false) == FEED_RETRY || find_due(f, s) < 0 ? FEED_RETRY : FEED_IDLE;
+    return answer_done(f, s, remark) == FEED_RETRY || find_due(f, s) < 0 ? FEED_RETRY : FEED_IDLE;
 }
 
 static void take_next_intake(struct feed *f)

@@ -17,7 +17,7 @@ struct feed {
     bool stopped;         /* a person is needed; until the configuration is read again */
     bool waiting;         /* oriel.source says so */
     int failures;         /* in a row */
-    char told[1024];      /* the last of them */
+    char told[1024];      /* the last of them, or what else is told of the source; "": nothing */
     long long look_at_ms; /* monotonic: when to look again */
     /* how often `oriel pull` asked for a pull, as far as is known; as of when the pull under way began; and answered */
     long long asked, asked_before, answered;

@@ -181,24 +181,41 @@ static bool is_number(const struct value *v)
     return digits && !others;
 }
 
+/* The cells of the record that begins with line `first`: of several lines where some end inside of quotes. *next gets
+ * the line behind it. */
+static bool split_record(const struct format *f, const struct lines *l, size_t first, size_t *next, struct arena *a,
+                         struct cells *cells)
+{
+    enum { MOST_JOINED = 100 };
+    const char *start = l->list[first].s;
+    for (size_t k = first; k < l->n && k < first + MOST_JOINED; k++) {
+        *next = k + 1;
+        if (!csv_split(f, start, (size_t)(l->list[k].s + l->list[k].n - start), a, cells))
+            return true;
+    }
+    return false;
+}
+
 /* Names: no number among them, no two alike, and none that stands again in its own column. */
 static bool has_header(const struct format *f, const struct lines *l)
 {
     struct arena a;
     struct cells names, row;
-    size_t first = 0, there = 0;
+    size_t first = 0, next = 0, there = 0;
     while (f->comment_char && first < l->n && l->list[first].s[0] == f->comment_char)
         first++;
     arena_init(&a);
-    bool header = first < l->n && !csv_split(f, l->list[first].s, l->list[first].n, &a, &names);
+    bool header = first < l->n && split_record(f, l, first, &next, &a, &names);
     for (size_t i = 0; header && i < names.n; i++) {
         header = !is_number(&names.list[i]);
         there += names.list[i].len > 0;
     }
     header = header && there * 2 > names.n;
-    for (size_t k = first + 1; header && k < l->n && k < first + 200; k++) {
-        if (csv_split(f, l->list[k].s, l->list[k].n, &a, &row))
+    for (size_t k = next; header && k < l->n && k < first + 200; k = next) {
+        if (!split_record(f, l, k, &next, &a, &row)) {
+            next = k + 1;
             continue;
+        }
         for (size_t i = 0; i < names.n && i < row.n; i++)
             header = header && !(names.list[i].len && names.list[i].len == row.list[i].len &&
                                  memcmp(names.list[i].text, row.list[i].text, row.list[i].len) == 0);

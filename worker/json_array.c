@@ -197,15 +197,33 @@ static int enter(struct json_array *j, struct input *in, const char *pointer)
     return 0;
 }
 
-/* What stands behind the array is not looked at, but read: a gzip is whole only when its end is there. */
-static int end(struct json_array *j, struct input *in)
+/*
+ * Reads on from the array's last bracket to the end of the file. The rest of the objects around it is not judged but
+ * for its end: a document without one did not come whole, and behind it no other may stand, whose records nobody would
+ * read.
+ */
+static int end(struct json_array *j, struct input *in, const char *pointer)
 {
-    int got;
+    size_t depth = 1; /* brackets that are open */
+    bool quoted = false, escaped = false;
+    int c;
+    for (; pointer && *pointer; pointer = next_step(pointer))
+        depth++;
     j->ended = true;
-    do
-        input_advance(in, in->end - in->start);
-    while ((got = input_more(in)) > 0);
-    return got;
+    for (; (c = input_peek(in, 0)) >= 0; input_advance(in, 1)) {
+        if (quoted) {
+            quoted = escaped || c != '"';
+            escaped = c == '\\' && !escaped;
+        } else if (!depth && !is_space(c))
+            return tell(in, "something stands behind the document; a file holds one, or, as ndjson, one a line");
+        else if (c == '"')
+            quoted = true;
+        else
+            depth += (c == '{' || c == '[') - (size_t)(c == '}' || c == ']');
+    }
+    if (c == -1 && depth)
+        return tell(in, "the document is cut off behind its records; it was not delivered whole");
+    return c == -1 ? 0 : -1;
 }
 
 int json_array_next(struct json_array *j, struct input *in, const char *pointer, struct extent *element)
@@ -219,7 +237,7 @@ int json_array_next(struct json_array *j, struct input *in, const char *pointer,
     if (c >= 0)
         input_advance(in, at);
     if (c == ']' && (!j->any || !j->behind_comma))
-        return end(j, in);
+        return end(j, in, pointer);
     if (c == ']' || c == ',' || c == '}')
         return tell(in, "a value was expected here");
     at = 0;

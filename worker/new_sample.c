@@ -64,7 +64,7 @@ int new_sample_format(struct new_sample *s)
     for (size_t i = 0; i < s->n_files; i++) {
         struct input in;
         struct guess_format f;
-        int fd = open(s->files[i], O_RDONLY | O_CLOEXEC);
+        int fd = open(s->files[i], O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* waits at no FIFO */
         input_init(&in, fd, s->files[i]);
         int result = read_head(&in, s->files[i]);
         if (result == 0) {

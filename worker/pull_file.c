@@ -120,10 +120,22 @@ static enum pull_result look(struct pull *p, struct session *s, struct delivery 
     return result;
 }
 
+/* A delivery that lies there and is not taken must not look like one that was. */
+static void remark(struct pull *p)
+{
+    size_t n;
+    const struct drop_file *first = drop_left_out(&((const struct watching *)p->state)->drop, &n);
+    if (n == 1)
+        pull_tell(p, "%s is left out until it changes: %s", first->name, first->problem);
+    else if (n)
+        pull_tell(p, "%zu files are left out until they change; the first, %s: %s", n, first->name, first->problem);
+}
+
 const struct source_kind source_kind_file = {.name = "file",
                                              .keys = keys,
                                              .load = load,
                                              .open = open_watch,
                                              .release = release,
                                              .look = look,
+                                             .remark = remark,
                                              .idle_fd = idle_fd};

@@ -323,7 +323,8 @@ static enum pull_result judge(struct pull *p, struct asking *k, struct delivery 
         pull_tell(p, "%s: what came cannot be looked at", h->shown);
         return PULL_WAIT;
     }
-    enum pull_result result = judge_text(p, k, d, text ? text : "", answer->size);
+    size_t mark = text && answer->size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0; /* of byte order */
+    enum pull_result result = judge_text(p, k, d, text ? text + mark : "", answer->size - mark);
     if (text)
         munmap(text, answer->size);
     return result;

@@ -219,6 +219,25 @@ static int find_or_make_shadows(struct replay *r)
     return count_work(r);
 }
 
+/* What would be found out when all of raw is loaded is told before: a time that is none, a batch that is not there. */
+static int check_scope(struct replay *r)
+{
+    static const char sql[] = "SELECT $1::pg_catalog.timestamptz, $2::bigint IS NULL OR EXISTS (\n"
+                              "    SELECT FROM raw.batch b WHERE b.id = $2::bigint)";
+    const char *const params[] = {r->scope.since, r->scope.batch};
+    const struct failure *f = &r->live.session.failure;
+    PGresult *got = session_query(&r->live.session, doing_open, sql, 2, params);
+    if (!got && strncmp(f->sqlstate, "22", 2) != 0)
+        return replay_tell(&r->live.session);
+    bool there = got && *PQgetvalue(got, 0, 1) == 't';
+    if (!got)
+        log_error("--since: %s", f->message);
+    else if (!there)
+        log_error("there is no batch %s", r->scope.batch);
+    PQclear(got);
+    return there ? 0 : -1;
+}
+
 int replay_open(struct replay *r, const struct domain *d, const char *const *entities, const struct replay_scope *scope)
 {
     *r = (struct replay){.domain = d, .scope = *scope, .title = "replay"};
@@ -234,7 +253,7 @@ int replay_open(struct replay *r, const struct domain *d, const char *const *ent
         return -1;
     if (loader_prepare(&r->live, &d->entities) < 0)
         return replay_tell(&r->live.session);
-    if (make_tables(r) < 0 || replay_look_for_pruned(r) < 0 || find_or_make_shadows(r) < 0)
+    if (check_scope(r) < 0 || make_tables(r) < 0 || replay_look_for_pruned(r) < 0 || find_or_make_shadows(r) < 0)
         return -1;
     if (loader_prepare(&r->shadow, &r->set) < 0)
         return replay_tell(&r->shadow.session);

@@ -18,7 +18,7 @@ static const char due_sql[] =
     "    END)::bigint, s.asked, s.answered\n"
     "FROM oriel.source s WHERE s.name = $1";
 static const char done_sql[] =
-    "UPDATE oriel.source SET state = 'ready', message = NULL, looked_at = pg_catalog.clock_timestamp(),\n"
+    "UPDATE oriel.source SET state = 'ready', message = $3, looked_at = pg_catalog.clock_timestamp(),\n"
     "       pulled_at = pg_catalog.clock_timestamp(), answered = GREATEST(answered, $2::bigint)\n"
     "WHERE name = $1";
 static const char failed_sql[] = "UPDATE oriel.source SET answered = GREATEST(answered, $2::bigint) WHERE name = $1";
@@ -69,10 +69,16 @@ int schedule_due(const struct schedule *schedule, struct session *s, const char 
     return r ? 0 : -1;
 }
 
-int schedule_done(struct session *s, const char *source, long long answered, bool failed)
+int schedule_done(struct session *s, const char *source, long long answered, const char *remark)
 {
     char number[32];
     snprintf(number, sizeof number, "%lld", answered);
-    return session_run(s, "noting that a source was pulled", failed ? failed_sql : done_sql, 2,
-                       (const char *[]){source, number});
+    return session_run(s, "noting that a source was pulled", done_sql, 3, (const char *[]){source, number, remark});
+}
+
+int schedule_failed(struct session *s, const char *source, long long answered)
+{
+    char number[32];
+    snprintf(number, sizeof number, "%lld", answered);
+    return session_run(s, "noting that a pull failed", failed_sql, 2, (const char *[]){source, number});
 }

@@ -26,7 +26,9 @@ struct schedule_due {
 /* When the source, which must stand in oriel.source, is due. -1: s->failure says why. */
 int schedule_due(const struct schedule *schedule, struct session *s, const char *source,
                  struct schedule_due *out) must_check;
-/* Puts down that a pull was made, and answers those who asked; after a failed one only that. -1: s->failure. */
-int schedule_done(struct session *s, const char *source, long long answered, bool failed) must_check;
+/* Puts down that a pull was made, with what a person should know of it (NULL: nothing), and answers those who asked;
+ * after a failed one only that. -1: s->failure says why. */
+int schedule_done(struct session *s, const char *source, long long answered, const char *remark) must_check;
+int schedule_failed(struct session *s, const char *source, long long answered) must_check;
 
 #endif

@@ -126,6 +126,8 @@ static void add_file(const struct drop *old, struct drop_file **list, size_t *n,
         *f = *known;
     f->odd = !S_ISREG(st->st_mode);
     f->done |= f->odd;
+    if (f->odd && !S_ISDIR(st->st_mode))
+        f->problem = "it is no regular file";
     if (f->odd && !(known && known->odd))
         tell_odd(old, name);
     size_t size = strlen(old->source->folder) + strlen(name) + 2;
@@ -213,8 +215,10 @@ static void leave_out(const struct drop *d, struct drop_file *f)
     *f->sha256 = 0;
     f->done = errno != EAGAIN;
     /* taken away again: no work, and nothing to tell; something else in its place is for the next scan to tell */
-    if (f->done && errno != ENOENT && errno != ELOOP)
-        log_errno("source %s: cannot read %s; it is left out until it changes", d->source->name, f->path);
+    if (!f->done || errno == ENOENT || errno == ELOOP)
+        return;
+    f->problem = strerrordesc_np(errno);
+    log_errno("source %s: cannot read %s; it is left out until it changes", d->source->name, f->path);
 }
 
 /* A gzip that does not end well has not come whole, or is broken: it waits for its next state. */
@@ -226,6 +230,7 @@ static bool ends_well(const struct drop *d, struct drop_file *f, int fd)
     log_warn("source %s: leaves %s out until it changes: %s", d->source->name, f->path, problem);
     *f->sha256 = 0;
     f->done = true;
+    f->problem = problem;
     return false;
 }
 
@@ -262,6 +267,16 @@ struct drop_file *drop_next(struct drop *d, const char *first)
         if (is_next(d, f))
             return f;
     return NULL;
+}
+
+const struct drop_file *drop_left_out(const struct drop *d, size_t *n)
+{
+    const struct drop_file *first = NULL;
+    *n = 0;
+    for (const struct drop_file *f = d->files; f < d->files + d->n; f++)
+        if (f->problem && ++*n == 1)
+            first = f;
+    return first;
 }
 
 void drop_renamed(struct drop *d, const char *name)

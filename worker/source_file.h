@@ -21,10 +21,11 @@ struct file_state {
 struct drop_file {
     char *name, *path;
     struct file_state state;
-    long long seen_ms; /* monotonic: since when it is in this state */
-    char sha256[65];   /* "" until its contents were read */
-    bool done;         /* nothing is to be done about it while it stays in this state */
-    bool odd;          /* no regular file: told, and left alone */
+    long long seen_ms;   /* monotonic: since when it is in this state */
+    char sha256[65];     /* "" until its contents were read */
+    bool done;           /* nothing is to be done about it while it stays in this state */
+    bool odd;            /* no regular file: told, and left alone */
+    const char *problem; /* why it is left out while it stays in this state; NULL: it is not */
 };
 
 struct drop {
@@ -45,6 +46,9 @@ int drop_scan(struct drop *d) must_check;
  * summed. NULL when there is none. Valid until the next scan. A file that cannot be read is told and marked done.
  */
 struct drop_file *drop_next(struct drop *d, const char *first);
+
+/* The first of the files that are left out until they change, and how many they are; NULL and 0. Folders are none. */
+const struct drop_file *drop_left_out(const struct drop *d, size_t *n);
 
 /* The file of that name, if there is one, was renamed to it as it is now, so it is complete. */
 void drop_renamed(struct drop *d, const char *name);

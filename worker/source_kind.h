@@ -32,6 +32,8 @@ struct source_kind {
     void (*drop)(struct pull *p);
     /* The next delivery of a file source; the part of a pull that p->position names. Never waits. */
     enum pull_result (*look)(struct pull *p, struct session *s, struct delivery *d);
+    /* When a pull is over: tells by pull_tell what a person should know of, though nothing failed. NULL: nothing. */
+    void (*remark)(struct pull *p);
     /* What to wait at while there is nothing to take: -1 for nothing. NULL: nothing. */
     int (*idle_fd)(const struct pull *p);
     /* JSON, in a: how the part behind the one in hand is asked for, or, when it was the last, the next pull's first.

@@ -274,10 +274,11 @@ static void note_looked(struct work *w)
         return;
     struct arena a;
     arena_init(&a);
-    size_t n = w->domain->sources.n;
-    const char **names = arena_array(&a, n, sizeof *names);
-    for (size_t i = 0; i < n; i++)
-        names[i] = w->domain->sources.list[i].name;
+    size_t n = 0;
+    const char **names = arena_array(&a, w->domain->sources.n, sizeof *names);
+    for (size_t i = 0; i < w->domain->sources.n; i++)
+        if (!w->feeds[i].stopped && !w->feeds[i].waiting)
+            names[n++] = w->feeds[i].source->name;
     const char *array = session_array(&a, names, n);
     if (session_run(&w->loader.session, "noting that sources were looked at", looked_sql, 1, &array) < 0)
         lose(w);

@@ -254,6 +254,14 @@ static void test_formats(struct arena *a)
          "{\"format\":\"csv\",\"encoding\":\"UTF-8\",\"dialect\":{\"delimiter\":\",\",\"quoteChar\":\"\\\"\","
          "\"commentChar\":null,\"header\":true}}",
          NULL},
+        {"a,\"size\nin\r\n\nkg\",b\n1,2,3\n3,4,5\n", /* a header over several lines */
+         "{\"format\":\"csv\",\"encoding\":\"UTF-8\",\"dialect\":{\"delimiter\":\",\",\"quoteChar\":\"\\\"\","
+         "\"commentChar\":null,\"header\":true}}",
+         NULL},
+        {"a,\"one\ntwo\"\nb,x\na,y\nc,z\n", /* and a record that is no header */
+         "{\"format\":\"csv\",\"encoding\":\"UTF-8\",\"dialect\":{\"delimiter\":\",\",\"quoteChar\":\"\\\"\","
+         "\"commentChar\":null,\"header\":false}}",
+         NULL},
         {"# made today\na,b\n1,2\n# a word\n3,4\n",
          "{\"format\":\"csv\",\"encoding\":\"UTF-8\",\"dialect\":{\"delimiter\":\",\",\"quoteChar\":\"\\\"\","
          "\"commentChar\":\"#\",\"header\":true}}",

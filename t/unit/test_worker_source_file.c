@@ -110,8 +110,35 @@ static void test_kinds(void)
     buf_reset(&told);
     is(next(NULL), NULL, "at each look");
     is(buf_str(&told), "", "but told once");
+    size_t n;
+    const struct drop_file *first = drop_left_out(&drop, &n);
+    is_int((int)n, 2, "two of them are left out; a folder may be there");
+    is(first ? first->name : NULL, "fifo.ndjson", "of which this is the first");
+    is(first ? first->problem : NULL, "it is no regular file", "with the reason");
     for (size_t i = 0; i < ARRAY_SIZE(names); i++)
         remove(path[i]);
+    log_capture(NULL);
+    buf_release(&told);
+}
+
+static void test_left_out(void)
+{
+    struct buf told;
+    size_t n;
+    buf_init(&told, 10000);
+    log_capture(&told);
+    is(next(NULL), NULL, "all is done");
+    ok(!drop_left_out(&drop, &n) && n == 0, "and nothing left out");
+    put("cut.ndjson", "\x1f\x8b\x08", 7200);
+    is(next(NULL), NULL, "a gzip that is cut off");
+    const struct drop_file *f = drop_left_out(&drop, &n);
+    ok(f && n == 1 && strstr(f->problem, "cut off"), "is left out, with the reason");
+    is(next(NULL), NULL, "at the next look");
+    ok(drop_left_out(&drop, &n) && n == 1, "too");
+    put("cut.ndjson", "c", 7000);
+    is(next(NULL), "cut.ndjson", "until it changes");
+    ok(!drop_left_out(&drop, &n), "then it is not any more");
+    done("cut.ndjson");
     log_capture(NULL);
     buf_release(&told);
 }
@@ -173,8 +200,8 @@ static void test_change(void)
 
 static void clean_up(void)
 {
-    static const char *const names[] = {"b.ndjson",      "young.ndjson", ".c.ndjson",
-                                        "d.ndjson.part", "e.csv",        "\xff.ndjson"};
+    static const char *const names[] = {"b.ndjson", "young.ndjson", ".c.ndjson", "d.ndjson.part",
+                                        "e.csv",    "\xff.ndjson",  "cut.ndjson"};
     char path[200];
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
         snprintf(path, sizeof path, "%s/%s", folder, names[i]);
@@ -192,6 +219,7 @@ int main(void)
     test_name();
     test_kinds();
     test_swapped();
+    test_left_out();
     test_states();
     test_change();
     clean_up();
