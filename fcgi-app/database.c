@@ -46,6 +46,7 @@ struct database {
     unsigned long heard;
     bool sources_failed;      /* which was told */
     int64_t details_at;       /* when definitions and sources are to be read; INT64_MAX: not now */
+    int details;              /* of the two, how many are under way */
     struct arena lease_arena; /* parameters of the lease task under way */
     const char *lease_params[2];
     char timeout_text[24], stream_timeout_text[24];
@@ -263,10 +264,12 @@ static void listen_data_done(struct task *t, const PGresult *r)
     d->heard++;
 }
 
-/* Behind a look, so that none of them is under way twice. */
+/* None of them is under way: no look is sent while one is. That they were sent before a look is not enough, since what
+ * failed may be run again behind it. */
 static void send_details(struct database *d)
 {
     d->details_at = INT64_MAX;
+    d->details = 2;
     pipeline_send(&d->pipeline, &d->definitions);
     pipeline_send(&d->pipeline, &d->sources);
 }
@@ -306,6 +309,7 @@ static void look_done(struct task *t, const PGresult *r)
 static void definitions_done(struct task *t, const PGresult *r)
 {
     struct database *d = t->owner;
+    d->details--;
     if (!r || d->pipeline.broken)
         return;
     if (PQresultStatus(r) != PGRES_TUPLES_OK)
@@ -317,6 +321,7 @@ static void definitions_done(struct task *t, const PGresult *r)
 static void sources_done(struct task *t, const PGresult *r)
 {
     struct database *d = t->owner;
+    d->details--;
     if (!r || d->pipeline.broken)
         return;
     bool failed = PQresultStatus(r) != PGRES_TUPLES_OK;
@@ -414,14 +419,20 @@ static int64_t stuck_at(const struct database *d)
     return (p->head->flows ? p->heard_at : p->head_since) + d->statement_timeout + ANSWER_GRACE;
 }
 
+/* What a look is made of is under way once at most. */
+static bool may_look(const struct database *d)
+{
+    return d->state == DATABASE_READY && !d->looking && !d->details;
+}
+
 static void look_when_due(struct database *d, int64_t now)
 {
     if (d->pipeline.doubt && d->look_at > d->looked_at + LOOK_AFTER_DOUBT)
         d->look_at = d->looked_at + LOOK_AFTER_DOUBT;
     d->pipeline.doubt = false;
-    if (!d->looking && now >= d->details_at)
+    if (may_look(d) && now >= d->details_at)
         send_details(d);
-    if (!d->looking && (d->look_again || now >= d->look_at))
+    if (may_look(d) && (d->look_again || now >= d->look_at))
         look(d);
 }
 
@@ -457,7 +468,7 @@ int64_t database_turn(struct database *d)
         return d->due;
     int64_t due = stuck_at(d), cancel_due = pipeline_tend(&d->pipeline, now);
     due = cancel_due < due ? cancel_due : due;
-    if (d->state != DATABASE_READY || d->looking)
+    if (!may_look(d))
         return due;
     due = d->details_at < due ? d->details_at : due;
     return d->look_at < due ? d->look_at : due;
