@@ -13,6 +13,7 @@ struct exchange *exchange_new(struct exchanges *all, struct server *s, struct co
     }
     e->server = s;
     e->connection = c;
+    e->task.flows = false;
     c->exchange = e;
     return e;
 }
