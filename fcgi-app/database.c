@@ -19,7 +19,7 @@ enum {
     LOOK_INTERVAL = 30000,   /* ms between looks at the catalog, for what no notification told */
     LOOK_AFTER_DOUBT = 1000, /* ms at least between looks that errors ask for */
     DETAILS_AFTER = 5,       /* ms after a session is ready: what waits for it is asked first */
-    ANSWER_GRACE = 10000,    /* ms beyond the statement timeout after which the server counts as gone */
+    ANSWER_GRACE = 10000,    /* ms beyond the time limit after which the server counts as gone */
     TELL_INTERVAL = 60000    /* ms between messages that it still cannot be reached */
 };
 
@@ -40,7 +40,7 @@ struct database {
     PGconn *conn;
     struct pipeline pipeline;
     struct catalog *catalog;
-    int64_t statement_timeout;
+    int64_t statement_timeout, stream_timeout;
 
     struct task session, listen, listen_data, look, definitions, sources, lease;
     unsigned long heard;
@@ -89,6 +89,7 @@ struct database *database_new(const struct service *service, struct catalog *cat
     d->watched = -1;
     d->details_at = INT64_MAX;
     d->statement_timeout = service->options.statement_timeout_ms;
+    d->stream_timeout = service->options.stream_timeout_ms;
     snprintf(d->timeout_text, sizeof d->timeout_text, "%lld", (long long)d->statement_timeout);
     d->session_params[0] = d->timeout_text;
     snprintf(d->stream_timeout_text, sizeof d->stream_timeout_text, "%lld",
@@ -407,6 +408,13 @@ void database_abandon(struct database *d, struct task *t)
     pipeline_abandon(&d->pipeline, t);
 }
 
+/* How long the server lets run what it runs now, in ms; 0 for ever. */
+static int64_t time_limit(const struct database *d)
+{
+    const struct task *head = d->pipeline.head;
+    return head && head->flows ? d->stream_timeout : d->statement_timeout;
+}
+
 /* Does the oldest request wait for longer than the server would let it run? One whose rows flow counts from the last.
  */
 static int64_t stuck_at(const struct database *d)
@@ -414,9 +422,9 @@ static int64_t stuck_at(const struct database *d)
     const struct pipeline *p = &d->pipeline;
     if (d->state == DATABASE_SETTING_UP)
         return d->due;
-    if (!p->head || !d->statement_timeout || p->paused)
+    if (!p->head || !time_limit(d) || p->paused)
         return INT64_MAX;
-    return (p->head->flows ? p->heard_at : p->head_since) + d->statement_timeout + ANSWER_GRACE;
+    return (p->head->flows ? p->heard_at : p->head_since) + time_limit(d) + ANSWER_GRACE;
 }
 
 /* What a look is made of is under way once at most. */
@@ -441,8 +449,8 @@ static void tend(struct database *d, int64_t now)
     if (d->state == DATABASE_READY)
         look_when_due(d, now);
     if (!d->pipeline.broken && now >= stuck_at(d)) {
-        log_error("Postgres has not answered for %lld ms, though its statement timeout is %s ms; it counts as gone",
-                  (long long)(now - d->pipeline.head_since), d->timeout_text);
+        log_error("Postgres has not answered for %lld ms, though its statement timeout is %lld ms; it counts as gone",
+                  (long long)(now - d->pipeline.head_since), (long long)time_limit(d));
         d->pipeline.broken = true;
     }
     /* what cannot be sent at once makes libpq read, which is not wanted in a pause */
