@@ -293,8 +293,9 @@ static void look_done(struct task *t, const PGresult *r)
     d->looking = false;
     if (!r || d->pipeline.broken)
         return;
-    if (catalog_look(d->catalog, r) < 0) {
+    if (catalog_look(d->catalog, r) < 0) { /* cancelled, perhaps; what it was sent for is still to be seen */
         d->pipeline.broken = d->state != DATABASE_READY;
+        d->pipeline.doubt = true;
         return;
     }
     arena_reset(&d->lease_arena);
