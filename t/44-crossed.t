@@ -255,7 +255,7 @@ sub be_client {
     while ($n > 0 && time - $served_at < $Oriel::Test::Patience) {
         my @asked   = map { send_one($_, pick(@kinds)) } @http[0 .. int rand @http];
         my @answers = map { "$_->{kind} " . take_one($_) } shuffle(@asked);
-        my $served  = grep { !/ 50/ } @answers;
+        my $served  = grep { / [234]\d\d\z/ } @answers;
         $count{$_}++ for @answers;
         $n -= $served;
         $served_at = time if $served;
@@ -305,7 +305,7 @@ sub append_column {
 sub make_view_anew {
     sql(q{DROP VIEW api.v_kinds_v1; CREATE VIEW api.v_kinds_v1 AS SELECT k AS id, 'kind ' || k AS title FROM generate_series(0, 6) k;
         COMMENT ON VIEW api.v_kinds_v1 IS E'Kinds.\n@primaryKey id'; ALTER VIEW api.v_kinds_v1 OWNER TO oriel_owner;
-        GRANT SELECT ON api.v_kinds_v1 TO oriel_ds} . (chance(0.5) ? '; NOTIFY oriel_contract' : ''));
+        GRANT SELECT ON api.v_kinds_v1 TO oriel_ds; NOTIFY oriel_contract});
 }
 
 # Functions that responders have prepared statements of: the same with a result of another type, and slower; and back.
@@ -392,7 +392,8 @@ wait_until { sessions() eq '2 0' } 'a session for each, which rests';
 wait_until { metric('oriel_requests_in_flight') == 0 } 'no request to be under way';
 wait_until { serves() } 'all to serve, with versions';
 is(metric('oriel_responder_deaths_total'), 0, 'none has died');
-my $expected   = qr/canceling statement due to user request|terminating connection|connection to Postgres is lost|cannot connect to database|differs from the lock file|broke off after/;
+# a look that a view's replacement overtakes finds it without its grant, until the next one
+my $expected   = qr/canceling statement due to user request|terminating connection|connection to Postgres is lost|cannot connect to database|differs from the lock file|broke off after|v_kinds_v1: reader_grant_lost/;
 my @unexpected = grep { / (?:warning|error): / && $_ !~ $expected } split /\n/, read_file($log);
 is(scalar @unexpected, 0, 'nothing unexpected is logged') or diag(join "\n", @unexpected[0 .. ($#unexpected < 19 ? $#unexpected : 19)]);
 $s->finish;
