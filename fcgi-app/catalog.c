@@ -118,12 +118,16 @@ int catalog_look(struct catalog *c, const PGresult *r)
         free_arena(now);
         return -1;
     }
-    for (size_t i = 0; i < c->lock->n; i++)
+    bool newly_withheld = false;
+    for (size_t i = 0; i < c->lock->n; i++) {
+        bool held = c->holds[i];
         look_at(c, i, now, &found);
+        newly_withheld |= held && !c->holds[i];
+    }
     free_arena(c->arena); /* only now: the texts of the last look were compared */
     c->arena = now;
     c->found = found;
-    return 0;
+    return newly_withheld;
 }
 
 /* What the lock file has of the view that a row of a result begins with; NULL for nothing. */

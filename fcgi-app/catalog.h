@@ -24,8 +24,9 @@ struct catalog {
 void catalog_init(struct catalog *c, const struct contract_set *lock, const struct options *options);
 void catalog_release(struct catalog *c);
 
-/* Compares the lock file with a result of contract_promises_sql. What changed since the last look is logged. -1, after
- * a message, when the result cannot be read; then all stays as it was. */
+/* Compares the lock file with a result of contract_promises_sql. What changed since the last look is logged. 1 when a
+ * contract does not hold that did so far, else 0; -1, after a message, when the result cannot be read: then all stays
+ * as it was. */
 int catalog_look(struct catalog *c, const PGresult *r) must_check;
 
 /*

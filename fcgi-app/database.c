@@ -16,7 +16,7 @@ enum {
     CONNECT_TIMEOUT = 10000, /* ms, for connecting and for setting up each */
     FIRST_PAUSE = 100,       /* ms before the first new try; doubles */
     LONGEST_PAUSE = 5000,    /* ms */
-    ANSWER_GRACE = 10000,    /* ms beyond the statement timeout after which the server counts as gone */
+    ANSWER_GRACE = 10000,    /* ms beyond the time limit after which the server counts as gone */
     TELL_INTERVAL = 60000    /* ms between messages that it still cannot be reached */
 };
 
@@ -36,7 +36,7 @@ struct database {
     struct pg_target target;
     PGconn *conn;
     struct pipeline pipeline;
-    int64_t statement_timeout;
+    int64_t statement_timeout, stream_timeout;
     char stream_timeout_text[24];
     struct look look;
 
@@ -56,8 +56,8 @@ struct database *database_new(const struct service *service, struct catalog *cat
     d->tag = tag;
     d->watched = -1;
     d->statement_timeout = service->options.statement_timeout_ms;
-    snprintf(d->stream_timeout_text, sizeof d->stream_timeout_text, "%lld",
-             (long long)service->options.stream_timeout_ms);
+    d->stream_timeout = service->options.stream_timeout_ms;
+    snprintf(d->stream_timeout_text, sizeof d->stream_timeout_text, "%lld", (long long)d->stream_timeout);
     d->pipeline.limits = (struct pipeline_limits){d->statement_timeout, d->stream_timeout_text};
     look_init(&d->look, &d->pipeline, catalog, d->statement_timeout);
     early_target(&d->target, &service->settings);
@@ -241,6 +241,13 @@ void database_abandon(struct database *d, struct task *t)
     pipeline_abandon(&d->pipeline, t);
 }
 
+/* How long the server lets run what it runs now, in ms; 0 for ever. */
+static int64_t time_limit(const struct database *d)
+{
+    const struct task *head = d->pipeline.head;
+    return head && head->flows ? d->stream_timeout : d->statement_timeout;
+}
+
 /* Does the oldest request wait for longer than the server would let it run? One whose rows flow counts from the last.
  */
 static int64_t stuck_at(const struct database *d)
@@ -248,16 +255,16 @@ static int64_t stuck_at(const struct database *d)
     const struct pipeline *p = &d->pipeline;
     if (d->state == DATABASE_SETTING_UP)
         return d->due;
-    if (!p->head || !d->statement_timeout || p->paused)
+    if (!p->head || !time_limit(d) || p->paused)
         return INT64_MAX;
-    return (p->head->flows ? p->heard_at : p->head_since) + d->statement_timeout + ANSWER_GRACE;
+    return (p->head->flows ? p->heard_at : p->head_since) + time_limit(d) + ANSWER_GRACE;
 }
 
 static void tend(struct database *d, int64_t now)
 {
     if (!d->pipeline.broken && now >= stuck_at(d)) {
         log_error("Postgres has not answered for %lld ms, though its statement timeout is %lld ms; it counts as gone",
-                  (long long)(now - d->pipeline.head_since), (long long)d->statement_timeout);
+                  (long long)(now - d->pipeline.head_since), (long long)time_limit(d));
         d->pipeline.broken = true;
     }
     /* what cannot be sent at once makes libpq read, which is not wanted in a pause */

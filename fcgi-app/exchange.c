@@ -13,12 +13,15 @@ struct exchange *exchange_new(struct exchanges *all, struct server *s, struct co
     }
     e->server = s;
     e->connection = c;
+    e->task.flows = false;
     c->exchange = e;
     return e;
 }
 
 void exchange_recycle(struct exchanges *all, struct exchange *e)
 {
+    pipeline_expect_gone(&e->task);
+    pipeline_expect_gone(&e->version_task);
     if (e->connection)
         e->connection->exchange = NULL;
     arena_reset(&e->arena);

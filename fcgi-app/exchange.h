@@ -34,7 +34,7 @@ struct exchanges {
     struct exchange *unused;
 };
 
-/* For the request on c; in no queue. Its plan and tasks are as some request before left them. */
+/* For the request on c; in no queue. Its plan and tasks are as some request before left them, but that no rows flow. */
 struct exchange *exchange_new(struct exchanges *all, struct server *s, struct connection *c);
 /* e is in no queue any more; it may be used again. */
 void exchange_recycle(struct exchanges *all, struct exchange *e);

@@ -115,6 +115,8 @@ static void flow(struct server *s, struct exchange *e)
         }
         c->moved_at = clock_ms();
     } else {
+        if (!web_pending(c->web)) /* it has taken all that there was until now */
+            c->moved_at = clock_ms();
         web_put(c->web, &nothing, &a->body, false);
         answer_begin(a);
     }

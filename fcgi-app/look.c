@@ -50,17 +50,17 @@ static void listen_data_done(struct task *t, const PGresult *r)
 
 static void look(struct look *l)
 {
-    l->looking = true;
+    l->promising = true;
     l->again = false;
     l->looked_at = clock_ms();
     l->look_at = l->looked_at + LOOK_INTERVAL;
     pipeline_send(l->pipeline, &l->promises);
 }
 
-/* Behind a look, so that none of them is under way twice. */
 static void send_details(struct look *l)
 {
     l->details_at = INT64_MAX;
+    l->details = 2;
     pipeline_send(l->pipeline, &l->definitions);
     pipeline_send(l->pipeline, &l->sources);
 }
@@ -86,25 +86,30 @@ static bool send_lease(struct look *l)
 static void promises_done(struct task *t, const PGresult *r)
 {
     struct look *l = t->owner;
-    l->looking = l->leasing;
+    l->promising = false;
     if (!r || l->pipeline->broken)
         return;
-    if (catalog_look(l->catalog, r) < 0) {
+    int found = catalog_look(l->catalog, r);
+    /* Cancelled, perhaps; or the view was just made anew, and what was seen of it is half old, half new. */
+    if (found != 0)
+        l->pipeline->doubt = true;
+    if (found < 0) {
         l->pipeline->broken = !l->ready;
         return;
     }
     if (l->leasing) /* this was the session's first look */
         return;
-    l->looking = l->leasing = send_lease(l);
+    l->leasing = send_lease(l);
     if (l->ready)
         send_details(l);
-    else if (!l->looking)
+    else if (!l->leasing)
         become_ready(l);
 }
 
 static void definitions_done(struct task *t, const PGresult *r)
 {
     struct look *l = t->owner;
+    l->details--;
     if (!r || l->pipeline->broken)
         return;
     if (PQresultStatus(r) != PGRES_TUPLES_OK)
@@ -116,6 +121,7 @@ static void definitions_done(struct task *t, const PGresult *r)
 static void sources_done(struct task *t, const PGresult *r)
 {
     struct look *l = t->owner;
+    l->details--;
     if (!r || l->pipeline->broken)
         return;
     bool failed = PQresultStatus(r) != PGRES_TUPLES_OK;
@@ -129,7 +135,7 @@ static void sources_done(struct task *t, const PGresult *r)
 static void lease_done(struct task *t, const PGresult *r)
 {
     struct look *l = t->owner;
-    l->looking = l->leasing = false;
+    l->leasing = false;
     if (!r || l->pipeline->broken)
         return;
     if (PQresultStatus(r) != PGRES_TUPLES_OK) {
@@ -138,8 +144,10 @@ static void lease_done(struct task *t, const PGresult *r)
         return;
     }
     catalog_lease(l->catalog, r);
+    if (l->promising) /* the first look is run again, behind this; nothing is served before it is done */
+        return;
     if (!l->ready && catalog_leased_too_much(l->catalog))
-        l->looking = l->leasing = send_lease(l);
+        l->leasing = send_lease(l);
     become_ready(l);
 }
 
@@ -182,7 +190,8 @@ void look_start(struct look *l)
 
 void look_stop(struct look *l)
 {
-    l->ready = l->looking = l->leasing = false;
+    l->ready = l->promising = l->leasing = false;
+    l->details = 0;
     l->details_at = INT64_MAX;
     catalog_session_lost(l->catalog);
 }
@@ -196,16 +205,23 @@ void look_receive(struct look *l)
     }
 }
 
+/* What a look is made of is under way once at most. That it was sent before the next look is not enough: what failed
+ * may be run again behind it. */
+static bool may_look(const struct look *l)
+{
+    return !l->promising && !l->leasing && !l->details;
+}
+
 int64_t look_turn(struct look *l, int64_t now)
 {
     if (l->pipeline->doubt && l->look_at > l->looked_at + LOOK_AFTER_DOUBT)
         l->look_at = l->looked_at + LOOK_AFTER_DOUBT;
     l->pipeline->doubt = false;
-    if (!l->looking && now >= l->details_at)
+    if (may_look(l) && now >= l->details_at)
         send_details(l);
-    if (!l->looking && (l->again || now >= l->look_at))
+    if (may_look(l) && (l->again || now >= l->look_at))
         look(l);
-    if (l->looking)
+    if (!may_look(l))
         return INT64_MAX;
     return l->details_at < l->look_at ? l->details_at : l->look_at;
 }

@@ -24,9 +24,9 @@ struct look {
     char timeout_text[24];
     const char *session_params[1];
     int64_t looked_at, look_at;
-    bool looking, leasing, again; /* looking: from a look's sending until its leases are settled.
-                                     leasing: `lease` is under way.
-                                     again: something changed after the look that is under way was sent */
+    bool promising, leasing; /* `promises`, `lease` are under way */
+    int details;             /* of definitions and sources, how many are */
+    bool again;              /* something changed after the last look was sent */
 };
 
 /* The others must outlive it. statement_timeout: for the session; ms, 0 for none. */

@@ -25,8 +25,20 @@ int pipeline_start(struct pipeline *p, PGconn *conn)
     return -1;
 }
 
+void pipeline_expect_gone(const struct task *t)
+{
+    if (!t->queued)
+        return;
+    log_error("a statement is still in the pipeline: %s. This is a bug in Oriel; the responder ends, before it gives a "
+              "result to the wrong request",
+              t->sql);
+    abort();
+}
+
 static void append(struct pipeline *p, struct task *t)
 {
+    pipeline_expect_gone(t);
+    t->queued = true;
     t->next = NULL;
     t->n_results = t->size = 0;
     t->n_rows = 0;
@@ -42,6 +54,7 @@ static void append(struct pipeline *p, struct task *t)
 static struct task *take_head(struct pipeline *p)
 {
     struct task *t = p->head;
+    t->queued = false;
     p->head = t->next;
     p->n--;
     p->head_since = p->heard_at = clock_ms();

@@ -51,6 +51,7 @@ struct task {
 
     /* below: the pipeline's own */
     struct task *next;
+    bool queued;                 /* it is in the pipeline */
     struct statement *statement; /* NULL: sent without */
     bool prepares;               /* PREPARE goes before it */
     bool by_row;                 /* its rows are asked for one by one */
@@ -104,6 +105,9 @@ void pipeline_abandon(struct pipeline *p, struct task *t);
 /* Cancels what should be cancelled now. Returns when it must be called again; INT64_MAX for not before something comes.
  */
 int64_t pipeline_tend(struct pipeline *p, int64_t now);
+/* Before t is used anew, or its memory. Ends the process, with a message, when t is in the pipeline still: a list that
+ * is cut so loses count, and gives each request the result of another one. */
+void pipeline_expect_gone(const struct task *t);
 /* Answers all that are left, and forgets the connection. */
 void pipeline_end(struct pipeline *p);
 

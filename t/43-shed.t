@@ -15,7 +15,11 @@ CREATE VIEW api.v_items_v1 AS SELECT i.id, i.name FROM dp.item i;
 COMMENT ON VIEW api.v_items_v1 IS E'Items.\n@primaryKey id';
 CREATE VIEW api.v_naps_v1 AS SELECT i.id, pg_catalog.pg_sleep(0.1)::text AS nap FROM dp.item i;
 COMMENT ON VIEW api.v_naps_v1 IS E'A tenth of a second a row.\n@primaryKey id';
-GRANT SELECT ON api.v_items_v1, api.v_naps_v1 TO oriel_ds;
+CREATE TABLE dp.note (id integer PRIMARY KEY);
+INSERT INTO oriel.entity (name, table_schema, table_name) VALUES ('note', 'dp', 'note');
+CREATE VIEW api.v_notes_v1 AS SELECT n.id FROM dp.note n;
+COMMENT ON VIEW api.v_notes_v1 IS E'They have a version.\n@primaryKey id';
+GRANT SELECT ON api.v_items_v1, api.v_naps_v1, api.v_notes_v1 TO oriel_ds;
 END
 my $s = Oriel::Stack->new(
     domain     => { 'sql/changes/0001-items/expand.sql' => $expand },
@@ -132,7 +136,7 @@ $s->finish(qr/ended by signal 9|prematurely closed|Connection reset|Broken pipe/
 {
     my $alone = Oriel::Stack->new(
         domain     => { 'sql/changes/0001-items/expand.sql' => $expand },
-        settings   => { responder => { statementTimeout => '1s' } },
+        settings   => { responder => { statementTimeout => '1s', maxRows => 0 } },
         start      => [qw(responders nginx)],
         responders => 1,
     );
@@ -145,6 +149,22 @@ $s->finish(qr/ended by signal 9|prematurely closed|Connection reset|Broken pipe/
     cmp_ok(scalar @late, '>=', 1, 'who would have to wait for longer than a statement may run is refused');
     is("$late[0]{json}{code} $late[0]{headers}{'retry-after'}", 'ORIEL004 1', 'and told when to come again') if @late;
     is($alone->get('/v1/items/3')->{json}{id}, 3, 'the next one gets its own answer') for 1 .. 3;
+
+    # who leaves while a version is read had no stream, though somebody had before
+    wait_until { ($alone->get('/v1/notes')->{headers}{etag} // '') =~ m{^W/} } 'versions to be known';
+    is(scalar @{ $alone->get('/v1/items?select=id,name')->{json} }, 60000, 'a stream that reaches its end');
+    open my $locker, '|-', 'psql', '-Xq', '-d', $alone->{db}->conninfo . ' user=postgres' or die "psql: $!";
+    $locker->autoflush(1);
+    print $locker "BEGIN; LOCK TABLE oriel.entity IN ACCESS EXCLUSIVE MODE;\n";
+    wait_until { $alone->sql("SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted AND relation = 'oriel.entity'::regclass", 'postgres') } 'the lock';
+    my $leaving = $alone->client;
+    $leaving->send(qq(GET /v1/notes HTTP/1.1\r\nHost: x\r\nIf-None-Match: "x"\r\n\r\n));
+    wait_until { $alone->sql("SELECT count(*) FROM pg_stat_activity WHERE usename = 'oriel_ds' AND wait_event_type = 'Lock'", 'postgres') } 'a version to be waited for';
+    $leaving->close;
+    print $locker "ROLLBACK;\n";
+    close $locker;
+    wait_until { $alone->get('/metrics')->{body} =~ /^oriel_requests_in_flight 0$/m } 'it to be over';
+    like($alone->get('/metrics')->{body}, qr/^oriel_streams_total 1\n(?:.*\n)*oriel_streams_broken_total 0$/m, 'is counted as none that broke off');
     $alone->finish;
 }
 done_testing;

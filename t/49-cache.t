@@ -220,6 +220,22 @@ wait_until { (grep { (tag('/v1/stations') // '') =~ m{^W/} } 1 .. 4) == 4 } 'the
     wait_until { (grep { (tag('/v1/stations') // '') =~ m{^W/} } 1 .. 4) == 4 } 'versions to be known again';
 }
 
+# --- what a look reads is run again while the next look is asked for ---
+{
+    # another type, so that the statement has to be prepared anew; and several notifications, so that the second look follows the first
+    open my $psql, '|-', 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-d', $s->{db}->conninfo . ' user=postgres' or die "psql: $!";
+    print $psql q{BEGIN; ALTER FUNCTION api.oriel_data_sources RENAME TO data_sources;
+        CREATE FUNCTION api.oriel_data_sources() RETURNS TABLE (view text, sources integer[]) LANGUAGE sql SECURITY DEFINER AS
+            'SELECT s.view::text, s.sources FROM api.data_sources() s';
+        GRANT EXECUTE ON FUNCTION api.oriel_data_sources() TO oriel_ds; NOTIFY oriel_contract; COMMIT;}, "NOTIFY oriel_contract;\n" x 10;
+    ok(close $psql, 'another function tells of the sources');
+    my @codes = map { $s->get("/v1/stations/$_")->{json}{code} } (qw(OSL BGO)) x 10;
+    is("@codes", 'OSL BGO' . ' OSL BGO' x 9, 'each request gets its own answer');
+    wait_until { (grep { (tag('/v1/stations') // '') =~ m{^W/} } 1 .. 4) == 4 } 'versions to be known by it';
+    $s->sql(q{DROP FUNCTION api.oriel_data_sources; ALTER FUNCTION api.data_sources RENAME TO oriel_data_sources; NOTIFY oriel_contract}, 'postgres');
+    wait_until { (grep { (tag('/v1/stations') // '') =~ m{^W/} } 1 .. 4) == 4 } 'versions to be known by the first again';
+}
+
 # --- nginx keeps them ---
 {
     $s->stop('nginx');
