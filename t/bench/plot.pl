@@ -8,9 +8,9 @@ use List::Util 'max';
 my $case = shift // die "usage: $0 CASE <report >file.svg\n";
 my ($here, @bars);
 while (<STDIN>) {
-    s/^ {4}//;    # as it stands in RESULTS.md
-    $here = $1 eq $case if /^(\S.*)$/;
-    push @bars, { name => $1, median => $2, least => $3, most => $4 } if $here && /^ {4,}(\S.*?)\s{2,}(\d+) \((\d+) to (\d+)\)\/s/;
+    my $bar = /^ {4,}(\S.*?)\s{2,}(\d+) \((\d+) to (\d+)\)\/s/ && { name => $1, median => $2, least => $3, most => $4 };
+    push @bars, $bar if $here && $bar;
+    $here = $1 eq $case if !$bar && /^(?: {4})?(\S.*)$/; # RESULTS.md has it four columns to the right
 }
 @bars or die "the report has no case \"$case\"\n";
 @bars = sort { $b->{median} <=> $a->{median} || $a->{name} cmp $b->{name} } @bars;
