@@ -5,8 +5,7 @@
 #include "lib/eight.h"
 #include "worker/hash_seed.h"
 
-/* Who makes rows collide on purpose costs so many comparisons a row, and no more: Postgres finds duplicates as well. */
-enum { FIRST_SLOTS = 2048, MOST_PROBES = 8 };
+enum { FIRST_SLOTS = 2048 };
 
 void rows_init(struct rows *r)
 {
@@ -86,11 +85,12 @@ static uint64_t hash_key(const struct entity *e, const char *client, const struc
     return h;
 }
 
-/* The slot of a row with this hash, or the one where it goes; NULL when too many others are in the way. */
+/* The slot of a row that says this, or the one where it goes. At least half of them are free; and that no row is missed
+ * matters, or what becomes of a record would hang on the seed. */
 static uint32_t *slot_of(const struct rows *r, uint64_t h, const char *said, size_t len)
 {
-    for (size_t probe = 0; probe < MOST_PROBES; probe++) {
-        uint32_t *slot = &r->slots[(h + probe) & (r->n_slots - 1)];
+    for (size_t at = h;; at++) {
+        uint32_t *slot = &r->slots[at & (r->n_slots - 1)];
         if (!*slot)
             return slot;
         const struct row *row = &r->list[*slot - 1];
@@ -98,7 +98,6 @@ static uint32_t *slot_of(const struct rows *r, uint64_t h, const char *said, siz
         if (row->known.said == h && end - row->start >= len && memcmp(r->text.data + end - len, said, len) == 0)
             return slot;
     }
-    return NULL;
 }
 
 static void make_room(struct rows *r)
@@ -112,13 +111,11 @@ static void make_room(struct rows *r)
     r->n_slots = r->n_slots ? r->n_slots * 2 : FIRST_SLOTS;
     free(r->slots);
     r->slots = mem_alloc(r->n_slots * sizeof *r->slots);
-    for (size_t i = 0; i < r->n; i++) {
+    for (size_t i = r->n; i-- > 0;) { /* of those that say the same in several batches the last is found first */
         size_t at = r->list[i].known.said;
-        for (size_t probe = 0; probe < MOST_PROBES; probe++, at++)
-            if (!r->slots[at & (r->n_slots - 1)]) {
-                r->slots[at & (r->n_slots - 1)] = (uint32_t)i + 1;
-                break;
-            }
+        while (r->slots[at & (r->n_slots - 1)])
+            at++;
+        r->slots[at & (r->n_slots - 1)] = (uint32_t)i + 1;
     }
 }
 
@@ -178,16 +175,14 @@ bool rows_add(struct rows *r, const struct entity *e, struct lineage at, const c
         return true; /* it is told when the rows are stored */
     uint64_t h = XXH3_64bits_withSeed(b->data + said, b->len - said, hash_seed());
     uint32_t *slot = slot_of(r, h, b->data + said, b->len - said);
-    if (slot && *slot && repeats(r, slot, at)) {
+    if (*slot && repeats(r, slot, at)) {
         buf_trim_end(b, b->len - start);
         return false;
     }
     r->list[r->n] = (struct row){.start = start, .known = {hash_key(e, client, cleaned), h}, .lineage = at};
     r->list[++r->n].start = b->len;
-    if (slot && !*slot) {
-        *slot = (uint32_t)r->n;
-        r->slotted = true;
-    }
+    *slot = (uint32_t)r->n;
+    r->slotted = true;
     return true;
 }
 
