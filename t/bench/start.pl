@@ -12,7 +12,7 @@ use Oriel::Test;
 
 my ($contracts, $rounds) = ($ENV{CONTRACTS} // 100, $ENV{ROUNDS} // 30);
 my $s      = Oriel::Stack->new(domain => Oriel::Bench::things($contracts, 1), start => [], responders => 1);
-my @builds = split ' ', $ENV{BUILDS} // $s->{build};
+my @builds = $ENV{BUILDS} ? split ' ', $ENV{BUILDS} : $s->{build};
 my %times;
 $s->start('nginx');
 for my $round (0 .. $rounds) {

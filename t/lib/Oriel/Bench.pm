@@ -166,7 +166,7 @@ sub start_nginx {
     my $php = $self->{missing}{php} ? '' : <<"END";
     upstream php { server unix:$self->{folder}/s/php.sock; keepalive 8; }
     server { listen 127.0.0.1:@{[$self->port('php')]};
-        location / { include oriel/oriel-params.conf; fastcgi_param SCRIPT_FILENAME $peers/php/index.php; fastcgi_pass php; fastcgi_keep_conn on; } }
+        location / { include oriel/oriel-params.conf; fastcgi_param SCRIPT_FILENAME "$peers/php/index.php"; fastcgi_pass php; fastcgi_keep_conn on; } }
 END
     my $plain_servers = join ' ', map { "server unix:$self->{folder}/s/plain.sock$_;" } 1 .. 16;
     $self->run_nginx(workers => 2, connections => 8192, log => 'error', http => <<"END");
