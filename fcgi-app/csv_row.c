@@ -2,12 +2,32 @@
 
 #include <string.h>
 
+#include "lib/eight.h"
+
+static uint64_t marks_in(uint64_t bytes)
+{
+    return eight_equal(bytes, ',') | eight_equal(bytes, '"') | eight_equal(bytes, '\n') | eight_equal(bytes, '\r');
+}
+
+/* Whether one of the n bytes ends a field, a quoted one, or a line. */
+static bool has_mark(const char *s, size_t n)
+{
+    enum { EIGHT = sizeof(uint64_t) };
+    size_t i = 0;
+    for (; n - i >= EIGHT; i += EIGHT)
+        if (marks_in(eight_at(s + i)))
+            return true;
+    if (i) /* the last eight, of which some were seen */
+        return marks_in(eight_at(s + n - EIGHT));
+    while (i < n && s[i] != ',' && s[i] != '"' && s[i] != '\n' && s[i] != '\r')
+        i++;
+    return i < n;
+}
+
 /* Quoted where a reader would otherwise take it for several fields, for a null or for one without its blanks. */
 static bool wants_quotes(const char *s, size_t n)
 {
-    if (!n || s[0] == ' ' || s[n - 1] == ' ')
-        return true;
-    return memchr(s, ',', n) || memchr(s, '"', n) || memchr(s, '\n', n) || memchr(s, '\r', n);
+    return !n || s[0] == ' ' || s[n - 1] == ' ' || has_mark(s, n);
 }
 
 static void put_field(struct buf *b, const char *s, size_t n)
@@ -31,11 +51,11 @@ static void put_field(struct buf *b, const char *s, size_t n)
 void csv_row_put(struct buf *b, const PGresult *r, int row, const struct json_columns *columns)
 {
     for (size_t i = 0; i < columns->n; i++) {
-        int column = columns->first + (int)i;
+        int column = columns->first + (int)i, length = PQgetlength(r, row, column);
         if (i)
             buf_putc(b, ',');
-        if (!PQgetisnull(r, row, column))
-            put_field(b, PQgetvalue(r, row, column), (size_t)PQgetlength(r, row, column));
+        if (length || !PQgetisnull(r, row, column))
+            put_field(b, PQgetvalue(r, row, column), (size_t)length);
     }
     buf_put(b, "\r\n", 2);
 }

@@ -23,10 +23,9 @@ struct json_columns {
     bool strip_nulls; /* a column that is null is left out of its object */
 };
 
-/* How a value of one type is written: s is Postgres' text of it, n bytes and a NUL. */
-typedef void json_put(struct buf *b, const char *s, size_t n);
+/* How the values of each column are written, by its type. */
 struct json_forms {
-    json_put *of[MOST_COLUMNS];
+    unsigned char of[MOST_COLUMNS]; /* enum form, of json_row.c */
 };
 
 /* Finds the forms of r's columns; good for other results of the statement. r must have first + n columns. */

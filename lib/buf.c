@@ -117,17 +117,15 @@ static void put_escape(struct buf *b, unsigned char c)
 
 void buf_json_string(struct buf *b, const char *s, size_t n)
 {
-    size_t plain = eight_plain_json(s, n);
-    if (!buf_reserve(b, n + 2)) /* serves the usual string, which needs no escape */
-        return;
-    b->data[b->len++] = '"';
-    while (plain < n) {
-        buf_put(b, s, plain);
+    buf_putc(b, '"');
+    while (buf_reserve(b, n + 1)) { /* with the last quote */
+        size_t plain = eight_copy_plain_json(b->data + b->len, s, n);
+        b->len += plain;
+        if (plain == n)
+            break;
         put_escape(b, (unsigned char)s[plain]);
         s += plain + 1;
         n -= plain + 1;
-        plain = eight_plain_json(s, n);
     }
-    buf_put(b, s, n);
     buf_putc(b, '"');
 }

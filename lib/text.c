@@ -7,6 +7,7 @@
 #include <openssl/sha.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 #include "lib/eight.h"
 
@@ -144,10 +145,7 @@ size_t text_utf8_valid(const char *s, size_t n)
 
 uint64_t text_hash(const char *s)
 {
-    uint64_t h = 14695981039346656037u;
-    for (; *s; s++)
-        h = (h ^ (unsigned char)*s) * 1099511628211u;
-    return h;
+    return XXH3_64bits(s, strlen(s));
 }
 
 void text_sha256(const void *p, size_t n, char hex[65])

@@ -21,7 +21,7 @@ long long text_size(const char *s);
 /* Length of the longest valid UTF-8 (RFC 3629) at the start of s. Equal to n when all of it is valid. */
 size_t text_utf8_valid(const char *s, size_t n);
 
-/* FNV-1a, 64 bits: to find texts by, not to trust: whoever chooses them can make two alike. */
+/* To find texts by in memory, not to keep and not to trust: whoever chooses them can make two alike. */
 uint64_t text_hash(const char *s);
 /* SHA-256 of n bytes, as 64 hexadecimal digits and a NUL. */
 void text_sha256(const void *p, size_t n, char hex[65]);

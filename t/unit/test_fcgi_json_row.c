@@ -63,6 +63,8 @@ static void test_types(void)
         {JSON, "{\"a\" : [1, \"x\"]}", "{\"a\" : [1, \"x\"]}"},
         {JSONB, "null", "null"},
         {TIMESTAMP, "2027-03-01 09:30:00.25", "\"2027-03-01T09:30:00.25\""},
+        {TIMESTAMP, "12027-03-01 09:30:00", "\"12027-03-01T09:30:00\""},
+        {TIMESTAMPTZ, "12027-03-01 09:30:00-03", "\"12027-03-01T09:30:00-03:00\""},
         {TIMESTAMP, "infinity", "\"infinity\""},
         {TIMESTAMP, "0044-03-15 10:00:00 BC", "\"0044-03-15T10:00:00 BC\""},
         {TIMESTAMPTZ, "2027-03-01 09:30:00+00", "\"2027-03-01T09:30:00+00:00\""},
@@ -200,9 +202,36 @@ static void test_csv(void)
     buf_release(&expected);
 }
 
+/* A field is looked at in pieces that overlap: of every length, with a byte that wants quotes at every place. */
+static void test_csv_marks(void)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz", marks[] = ",\n\r";
+    static const Oid type = TEXT;
+    const struct json_columns columns = {NULL, 1, 0, true};
+    int wrong = 0;
+    for (size_t n = 1; n < sizeof letters; n++)
+        for (size_t place = 0; place <= n; place++) { /* behind the last: none */
+            char value[sizeof letters], expected[sizeof letters + 4];
+            const char *const values[] = {value}, *quote = place < n ? "\"" : "";
+            struct buf b;
+            snprintf(value, sizeof value, "%.*s", (int)n, letters);
+            if (place < n)
+                value[place] = marks[(n + place) % 3];
+            snprintf(expected, sizeof expected, "%s%s%s\r\n", quote, value, quote);
+            PGresult *r = result_of(&type, values, 1);
+            buf_init(&b, 100);
+            csv_row_put(&b, r, 0, &columns);
+            wrong += strcmp(buf_str(&b), expected) != 0;
+            buf_release(&b);
+            PQclear(r);
+        }
+    is_int(wrong, 0, "fields of every length, with what wants quotes at every place");
+}
+
 int main(void)
 {
     test_csv();
+    test_csv_marks();
     test_types();
     test_columns();
     test_rows();

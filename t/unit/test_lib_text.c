@@ -1,6 +1,8 @@
 /*
  * Buffers, arenas and the small helpers over text.
  */
+#include <stdlib.h>
+
 #include "lib/buf.h"
 #include "lib/log.h"
 #include "lib/mem.h"
@@ -55,6 +57,29 @@ static void test_json_string(void)
         }
     is_int(wrong, 0, "every byte at every place of a JSON string");
     buf_release(&b);
+}
+
+/* Short copies are made in pieces that overlap: of every length, with an escape at every place. */
+static void test_short_json_strings(void)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.~!?";
+    int wrong = 0;
+    for (size_t n = 0; n < sizeof letters; n++)
+        for (size_t place = 0; place <= n; place++) {                 /* behind the last: none */
+            char *text = malloc(n + 1), expected[2 * sizeof letters]; /* not a byte more, for the sanitizers to see */
+            struct buf b;
+            buf_init(&b, 1000);
+            memcpy(text, letters, n);
+            if (place < n)
+                text[place] = '"';
+            snprintf(expected, sizeof expected, "\"%.*s%s%.*s\"", (int)place, letters, place < n ? "\\\"" : "",
+                     place < n ? (int)(n - place - 1) : 0, letters + place + 1);
+            buf_json_string(&b, text, n);
+            wrong += strcmp(buf_str(&b), expected) != 0;
+            buf_release(&b);
+            free(text);
+        }
+    is_int(wrong, 0, "JSON strings of every length, with an escape at every place");
 }
 
 static void count(void *n)
@@ -134,6 +159,7 @@ int main(void)
 {
     test_buf();
     test_json_string();
+    test_short_json_strings();
     test_arena();
     test_text();
     test_log();
