@@ -326,6 +326,21 @@ wait_until { (grep { (tag('/v1/stations') // '') =~ m{^W/} } 1 .. 4) == 4 } 'the
     $s->start('responders');
     wait_until { $s->get('/v1/stations?limit=77')->{status} == 200 } 'which is not kept either';
     pass('back');
+
+    # nginx' workers hold the files of what is asked for open: also of an answer that another of them has replaced
+    $s->stop('nginx');
+    $s->{workers} = 2;
+    $s->start('nginx');
+    my $master  = $s->pid('nginx');
+    my @workers = grep { $_ != $master } map { $_->{pid} } grep { $_->{session} == $master } Oriel::Children::processes($s->{folder});
+    my $holds   = sub { my ($pid) = @_; return grep { (readlink($_) // '') =~ m{/nginx/cache/} } glob "/proc/$pid/fd/*" };
+    my @clients;
+    wait_until { push @clients, $s->client; $_->get($short) for @clients; 2 == grep { $holds->($_) } @workers } 'both workers to hold the file';
+    for my $name ('Bergen in the rain', 'Bergen in the sun') {
+        deliver('stations', "stations-$name.tsv", stations(['BGO', $name, '21 m']));
+        wait_until { $clients[0]->get($short)->{json}[0]{Name} eq $name } 'one connection to see the new answer';
+        is(join(', ', map { $_->get($short)->{json}[0]{Name} } @clients), join(', ', ($name) x @clients), 'then all see it, whichever worker they are of');
+    }
 }
 $s->finish(qr/statement timeout|\[crit\].*connect\(\) to unix:/);
 undef $s;

@@ -11,7 +11,7 @@ package Oriel::Stack;
 #   my $s = Oriel::Stack->new(settings => { responder => { maxRows => 5 } });
 #   my $s = Oriel::Stack->new(tcp => 1);                    # nginx listens at $s->{tcp} too, as 127.0.0.1:PORT
 #   my $s = Oriel::Stack->new(cache => 1);                  # nginx caches
-#   my $s = Oriel::Stack->new(connections => 2048);         # of nginx, which has 512 otherwise
+#   my $s = Oriel::Stack->new(connections => 2048, workers => 2);   # of nginx, which has 512 and one otherwise
 #   $s->sql('SELECT 1', 'oriel_ds'); $s->oriel('status'); $s->get('/v1/products'); $s->drop_file('acme', 'a.csv', $text);
 #   $s->finish; done_testing;
 
@@ -148,7 +148,7 @@ sub start_nginx {
     my $tcp   = $self->{tcp} ? "listen $self->{tcp};" : '';
     my $cache = $self->{cache} ? 'on' : 'off';    # off unless a test is about it: most look at what they have just changed
     write_file("$self->{folder}/nginx/oriel-origins.conf", join '', map { $_ eq '*' ? "default *;\n" : qq("$_" \$http_origin;\n) } @{ $self->{settings}{responder}{origins} // [] });
-    $self->run_nginx(workers => 1, connections => $self->{connections} // 512, log => 'info', http => <<"END");
+    $self->run_nginx(workers => $self->{workers} // 1, connections => $self->{connections} // 512, log => 'info', http => <<"END");
     access_log access.log oriel;
     server { set \$oriel_cache $cache; listen unix:$self->{http}; $tcp include oriel/oriel.conf; }
 END
