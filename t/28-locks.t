@@ -100,10 +100,7 @@ beside_a_reader('brownout', 'v_products_v1', 1, '--for', '1s');
 
 # ---- races ----
 
-sub start_responders {
-    my ($name, $config) = @_;
-    $s->{children}->start($name, {}, 'spawn-fcgi', '-n', '-s', "$s->{folder}/s/$name.sock", '-M', '0660', '--', "$s->{build}/oriel-fcgi", '-c', $config, '-n', 1);
-}
+sub start_responders { my ($name, $config) = @_; $s->spawn_responders($name, "$s->{folder}/s/$name.sock", '-c', $config, '-n', 1) }
 
 sub leases { my ($view) = @_; return $s->sql("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 2 AND mode = 'ShareLock' AND objid = hashtext('$view')::bit(32)::bigint::oid") }
 

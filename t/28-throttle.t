@@ -54,9 +54,7 @@ sub front {
 my $settings = JSON::PP->new->decode(read_file($s->{config}));
 my $there    = "$s->{folder}/s/standby.sock";
 $settings->{database} = $standby->conninfo;
-$s->{children}->start('there', {}, 'spawn-fcgi', '-n', '-s', $there, '-M', '0660', '--', "$s->{build}/oriel-fcgi", '-c',
-    write_file("$s->{folder}/standby.json", JSON::PP->new->encode($settings)), '-n', 1);
-wait_until { -S $there } 'spawn-fcgi to bind the socket';
+$s->spawn_responders('there', $there, '-c', write_file("$s->{folder}/standby.json", JSON::PP->new->encode($settings)), '-n', 1);
 wait_until { behind() < 1_000_000 } 'the standby to be there';
 front($there);
 

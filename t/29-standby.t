@@ -38,7 +38,7 @@ sub serve {
 sub leases { my ($view) = @_; return $elsewhere->sql("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = hashtext('$view')::bigint & 4294967295") }
 
 serve('old');
-$s->{children}->start('responders', {}, 'spawn-fcgi', '-n', '-s', $s->{fcgi}, '-M', '0660', '--', "$s->{build}/oriel-fcgi", '-c', "$s->{folder}/responders.json", '-n', 2);
+$s->spawn_responders('responders', $s->{fcgi}, '-c', "$s->{folder}/responders.json", '-n', 2);
 $s->start('nginx');
 wait_until { leases('v_products_v1') == 2 } 'both responders to hold their leases';
 is($s->get('/v1/products?select=name,price')->{body}, '[{"name":"Saw","price":1.25}]', 'they serve from the standby');

@@ -68,9 +68,7 @@ sub configure {
 sub start_master {
     my ($self, $master) = @_;
     my $s = $self->{s};
-    $s->{children}->start("responders-$master", {}, 'spawn-fcgi', '-n', '-s', "$s->{folder}/s/$master.sock", '-M', '0660', '--',
-        "$s->{build}/oriel-fcgi", '-c', "$s->{folder}/$master.json", '-n', 1);
-    wait_until { -S "$s->{folder}/s/$master.sock" } 'spawn-fcgi to bind the socket';
+    $s->spawn_responders("responders-$master", "$s->{folder}/s/$master.sock", '-c', "$s->{folder}/$master.json", '-n', 1);
 }
 
 sub responders { my ($self) = @_; return @{ $self->{serves} }{ @{ $self->{masters} } } }
