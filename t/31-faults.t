@@ -128,8 +128,9 @@ subtest 'no room on the disk' => sub {
         $delivered++;
         wait_until { read_file($log) =~ /SQLSTATE 53100/ } 'the disk to be full';
         like(read_file($log), qr/No space left on device.*SQLSTATE 53100\); the batch in hand is dropped and tried again in/, 'is said, with what is done about it');
-        my $stored = $s->sql(q{SELECT records FROM oriel.delivery WHERE name = 'full.ndjson'});
-        is($s->sql('SELECT count(*) FROM dp.thing WHERE external_id LIKE \'full-%\''), $stored, 'what was stored stays');
+        # both at one moment: the worker goes on trying, and may find a little room
+        my ($stored, $rows) = split /\|/, $s->sql(q{SELECT records, (SELECT count(*) FROM dp.thing WHERE external_id LIKE 'full-%') FROM oriel.delivery WHERE name = 'full.ndjson'});
+        is($rows, $stored, 'what was stored stays');
         cmp_ok($stored, '<', 6000, 'and the rest is not');
         ok($s->{children}->is_running('worker'), 'the worker runs on');
         is((run_command('mount', '-o', 'remount,size=64m', $disk))[0], 0, 'the disk gets room');
