@@ -208,6 +208,14 @@ sub get {
     return $self->client->get($target, @headers);
 }
 
+# nginx' log of requests, with all whose answers the test has got. A line is written behind the answer, so nginx, of which one
+# process works here, is asked for another one first.
+sub access_log {
+    my ($self) = @_;
+    $self->get('/nginx-answer/404');
+    return read_file("$self->{folder}/nginx/access.log");
+}
+
 sub source {
     my ($self, $name) = @_;
     return JSON::PP->new->utf8->decode(read_file($self->domain_path('sources') . "/$name.json"));
