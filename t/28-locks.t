@@ -50,7 +50,8 @@ sub psql {
 
 sub canceled { return () = read_file("$s->{folder}/log/postgres.log") =~ /canceling statement due to lock timeout/g }
 
-sub is_held { return $s->sql("SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%the slow reader%' AND pid <> pg_backend_pid()") }
+# It has its lock and keeps it; and it is not the one of before, whose session is about to end.
+sub is_held { return $s->sql("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'slow' AND wait_event = 'PgSleep'") }
 
 # Other readers: one statement after the other on one session, each timed by the server's clock. Ends with the slow reader.
 sub probe {

@@ -60,7 +60,7 @@ sub stalled {
 # The lock goes with its session, which may be gone already. Its process is told directly: a server that shuts down takes no
 # new session in which that could be asked for.
 sub open_gate {
-    kill 'TERM', $gate if $s->{children}->is_running('postgres') && -e "/proc/$gate" && read_file("/proc/$gate/cmdline") =~ /^postgres/;
+    kill 'TERM', $gate if $s->{children}->is_running('postgres') && (eval { read_file("/proc/$gate/cmdline") } // '') =~ /^postgres/;
     $s->stop('gate');
 }
 sub leads     { return scalar(() = read_file($log) =~ /leading: 1 sources/g) }
@@ -73,8 +73,10 @@ my %fault = (
     'terminated' => sub { $s->sql("SELECT pg_terminate_backend($_[0])"); open_gate() },
     'cancelled'  => sub { $s->sql("SELECT pg_cancel_backend($_[0])"); open_gate() },
     'crashed'    => sub {
-        kill 'KILL', $_[0];
-        wait_until { ($s->{db}->try('SELECT 1', 'postgres', 'postgres'))[0] == 0 } 'Postgres to recover';
+        my ($pid) = @_;
+        kill 'KILL', $pid;
+        # gone from the list of processes, it was missed: before that Postgres still takes sessions, which end when it begins to recover
+        wait_until { !-e "/proc/$pid" && ($s->{db}->try('SELECT 1', 'postgres', 'postgres'))[0] == 0 } 'Postgres to recover';
         open_gate();
     },
     'fast'       => sub { $s->{db}->stop('INT');  open_gate(); $s->{db}->start },

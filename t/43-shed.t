@@ -4,6 +4,7 @@ use strict;
 use warnings;
 use IO::Select;
 use IO::Socket::UNIX;
+use Oriel::Psql;
 use Oriel::Stack;
 use Oriel::Test;
 use Test::More;
@@ -158,9 +159,11 @@ $s->finish(qr/ended by signal 9|prematurely closed|Connection reset|Broken pipe/
     $locker->autoflush(1);
     print $locker "BEGIN; LOCK TABLE oriel.entity IN ACCESS EXCLUSIVE MODE;\n";
     wait_until { $alone->sql("SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted AND relation = 'oriel.entity'::regclass", 'postgres') } 'the lock';
+    my $watch   = Oriel::Psql->new($alone->{db}, 'postgres');    # for a second at most, so the one who asks for it is connected before
     my $leaving = $alone->client;
     $leaving->send(qq(GET /v1/notes HTTP/1.1\r\nHost: x\r\nIf-None-Match: "x"\r\n\r\n));
-    wait_until { $alone->sql("SELECT count(*) FROM pg_stat_activity WHERE usename = 'oriel_ds' AND wait_event_type = 'Lock'", 'postgres') } 'a version to be waited for';
+    wait_until { $watch->ask("SELECT count(*) FROM pg_stat_activity WHERE usename = 'oriel_ds' AND wait_event_type = 'Lock'") } 'a version to be waited for';
+    $watch->close;
     $leaving->close;
     print $locker "ROLLBACK;\n";
     close $locker;
