@@ -5,6 +5,7 @@ use warnings;
 use Oriel::Stack;
 use Oriel::Test;
 use Test::More;
+use Time::HiRes qw(time);
 
 my $s = Oriel::Stack->new(start => [], domain => {
     'sql/changes/0001-things/expand.sql' => <<'EOF',
@@ -23,6 +24,19 @@ $s->sql(q{INSERT INTO dp.maker VALUES (1, 'n', 'One'), (1, 's', 'One'), (2, 'n',
     INSERT INTO dp.thing VALUES (1, 'a', 'S1', 1, 'n'), (2, 'b', NULL, NULL, 'n'), (3, 'c', NULL, 2, NULL)});
 
 sub check { my (@options) = @_; my ($code, $out, $err) = $s->oriel('contract', 'check', @options); return "$code $out$err" }
+
+# A phase of a change, which is to find something in the data. It looks for a tenth of a second at most, in which a busy machine
+# may not let it see all; where that may be so, it is undone and run again.
+sub looked {
+    my ($phase, $change, $finds) = @_;
+    my ($view) = read_file($s->domain_path('changes') . "/$change/expand.sql") =~ /CREATE VIEW (\S+)/;
+    for (1 .. 10) {
+        my $began = time;
+        my @said  = $s->oriel('change', $phase, $change);
+        return @said if $said[2] =~ $finds || time - $began < 0.1 || $_ == 10;
+        $s->sql("DROP VIEW $view; DELETE FROM oriel.change_step WHERE change = '$change'") if $phase eq 'expand' && $said[0] == 0;
+    }
+}
 
 like(check(), qr/^0 the database holds/, 'what is declared holds: nulls in a list that is unique, and in a reference, are none');
 
@@ -64,10 +78,10 @@ CREATE VIEW api.v_things_v2 AS SELECT t.id, t.maker_id, t.maker_region FROM dp.t
 COMMENT ON VIEW api.v_things_v2 IS E'Things.\n@primaryKey id\n@foreignKey (maker_id, maker_region) references v_makers_v1 (id, region)';
 GRANT SELECT ON api.v_things_v2 TO oriel_ds;
 EOF
+my $told = $dangling =~ s/v_things_v1/v_things_v2/r;
 for my $phase (qw(plan expand prove)) {
-    my ($code, $out, $err) = $s->oriel('change', $phase, '0002-things');
+    my ($code, $out, $err) = looked($phase, '0002-things', qr/$told/);
     is($code, 0, "nor of $phase") or diag $err;
-    my $told = $dangling =~ s/v_things_v1/v_things_v2/r;
     like($err, qr/$told/, 'which tells them, too');
 }
 $s->sql(q{DELETE FROM dp.thing WHERE id IN (4, 5)});
@@ -79,10 +93,11 @@ my $folder = $s->domain_path('changes') . '/0003-makers';
 my $second = "CREATE VIEW api.v_makers_v2 AS SELECT m.id, m.region, m.name FROM dp.maker m;\nCOMMENT ON VIEW api.v_makers_v2 IS E'Makers.\\n\@primaryKey id, region';\n"
     . "GRANT SELECT ON api.v_makers_v2 TO oriel_ds;\n";
 write_file("$folder/expand.sql", $second . "COMMENT ON COLUMN api.v_makers_v2.name IS '\@notNull';\n");
+my $refused = qr/api\."v_makers_v2"\.name: \@notNull does not hold: 1 rows are null; the first: id=2 region=n.*expand\.sql: rolled back, since a contract would promise what does not hold/s;
 for my $phase (qw(plan expand)) {
-    my ($code, $out, $err) = $s->oriel('change', $phase);
+    my ($code, $out, $err) = looked($phase, '0003-makers', $refused);
     is($code, 1, "$phase of a promise that does not hold");
-    like($err, qr/api\."v_makers_v2"\.name: \@notNull does not hold: 1 rows are null; the first: id=2 region=n.*expand\.sql: rolled back, since a contract would promise what does not hold/s, 'is refused by name');
+    like($err, $refused, 'is refused by name');
 }
 is($s->sql("SELECT to_regclass('api.v_makers_v2') IS NULL"), 't', 'nothing was applied');
 $s->sql("UPDATE dp.maker SET name = 'Two' WHERE id = 2");

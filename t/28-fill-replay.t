@@ -73,6 +73,7 @@ subtest 'killed, it goes on' => sub {
         $s->start_oriel('fill', 'change', 'fill', $name, '--rate', 500);
         wait_until { $s->sql($part->[1]) } "the first $part->[0]";
         is($s->stop('fill', 'KILL'), 128 + 9, "killed while it is at work on $part->[0]");
+        wait_until { $s->sql("SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'oriel%'") <= 1 } 'its sessions to end, but for that of the worker';
         like(($s->oriel('change', 'status'))[1], qr/^0002-shade\n  expand +\d.*\n  fill +not done\n/m, 'it is not done');
     }
     my $began = time;

@@ -50,7 +50,8 @@ sub psql {
 
 sub canceled { return () = read_file("$s->{folder}/log/postgres.log") =~ /canceling statement due to lock timeout/g }
 
-sub is_held { return $s->sql("SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%the slow reader%' AND pid <> pg_backend_pid()") }
+# It has its lock and keeps it; and it is not the one of before, whose session is about to end.
+sub is_held { return $s->sql("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'slow' AND wait_event = 'PgSleep'") }
 
 # Other readers: one statement after the other on one session, each timed by the server's clock. Ends with the slow reader.
 sub probe {
@@ -100,10 +101,7 @@ beside_a_reader('brownout', 'v_products_v1', 1, '--for', '1s');
 
 # ---- races ----
 
-sub start_responders {
-    my ($name, $config) = @_;
-    $s->{children}->start($name, {}, 'spawn-fcgi', '-n', '-s', "$s->{folder}/s/$name.sock", '-M', '0660', '--', "$s->{build}/oriel-fcgi", '-c', $config, '-n', 1);
-}
+sub start_responders { my ($name, $config) = @_; $s->spawn_responders($name, "$s->{folder}/s/$name.sock", '-c', $config, '-n', 1) }
 
 sub leases { my ($view) = @_; return $s->sql("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 2 AND mode = 'ShareLock' AND objid = hashtext('$view')::bit(32)::bigint::oid") }
 

@@ -182,6 +182,7 @@ subtest 'what nothing needs' => sub {
     wait_until { $s->sql("SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(1.5)%' AND wait_event = 'PgSleep'") } 'somebody who reads raw';
     my ($code, $out, $err) = $s->oriel('prune', '--yes', 'raw');
     is("$code$out", "0removed raw.$m[6]\n", 'it goes') or diag $err;
+    wait_until { !$s->{children}->is_running('holder') } 'the reader to end by itself';
     is($s->stop('holder'), 0, 'the reader was not disturbed');
     is($s->sql("SELECT concat_ws(' ', pruned_at <= now(), pruned_by) FROM raw.month WHERE name = '$m[6]'"), 't oriel_dp', 'who did it, and when, is kept');
     is($s->sql("SELECT to_regclass('raw.$m[6]') IS NULL AND count(*) = 2 FROM raw.batch b JOIN raw.month m ON b.received_at >= m.since AND b.received_at < m.until WHERE m.name = '$m[6]'"), 't',

@@ -4,6 +4,7 @@ use strict;
 use warnings;
 use IO::Select;
 use IO::Socket::UNIX;
+use Oriel::Psql;
 use Oriel::Stack;
 use Oriel::Test;
 use Test::More;
@@ -141,8 +142,9 @@ $s->finish(qr/ended by signal 9|prematurely closed|Connection reset|Broken pipe/
         responders => 1,
     );
     wait_until { $alone->get('/v1/items/1')->{status} == 200 } 'the responder to serve';
-    my @clients = map { $alone->client } 1 .. 4;
-    $_->send("GET /v1/naps?id=lte.7 HTTP/1.1\r\nHost: x\r\n\r\n") for @clients;
+    # each for less than half of what a statement may run, so that the first has time on a busy machine, too; in all for longer
+    my @clients = map { $alone->client } 1 .. 6;
+    $_->send("GET /v1/naps?id=lte.4 HTTP/1.1\r\nHost: x\r\n\r\n") for @clients;
     my @answers = map { $_->response('GET') } @clients;
     is($answers[0]{status}, 200, 'the first is answered');
     my @late = grep { $_->{status} == 503 } @answers;
@@ -157,9 +159,11 @@ $s->finish(qr/ended by signal 9|prematurely closed|Connection reset|Broken pipe/
     $locker->autoflush(1);
     print $locker "BEGIN; LOCK TABLE oriel.entity IN ACCESS EXCLUSIVE MODE;\n";
     wait_until { $alone->sql("SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted AND relation = 'oriel.entity'::regclass", 'postgres') } 'the lock';
+    my $watch   = Oriel::Psql->new($alone->{db}, 'postgres');    # for a second at most, so the one who asks for it is connected before
     my $leaving = $alone->client;
     $leaving->send(qq(GET /v1/notes HTTP/1.1\r\nHost: x\r\nIf-None-Match: "x"\r\n\r\n));
-    wait_until { $alone->sql("SELECT count(*) FROM pg_stat_activity WHERE usename = 'oriel_ds' AND wait_event_type = 'Lock'", 'postgres') } 'a version to be waited for';
+    wait_until { $watch->ask("SELECT count(*) FROM pg_stat_activity WHERE usename = 'oriel_ds' AND wait_event_type = 'Lock'") } 'a version to be waited for';
+    $watch->close;
     $leaving->close;
     print $locker "ROLLBACK;\n";
     close $locker;

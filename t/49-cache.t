@@ -3,6 +3,7 @@
 use strict;
 use warnings;
 use JSON::PP ();
+use Oriel::Psql;
 use Oriel::Stack;
 use Oriel::Test;
 use Oriel::Token;
@@ -149,11 +150,14 @@ wait_until { (grep { (tag('/v1/stations') // '') =~ m{^W/} } 1 .. 4) == 4 } 'the
     is($s->get('/v1/stations')->{status}, 504, 'an answer has to wait for them');
     # nobody waits behind a request whose version is what takes long: to hand it on would only have it wait again, elsewhere
     print $locker "ROLLBACK; BEGIN; LOCK TABLE oriel.entity IN ACCESS EXCLUSIVE MODE;\n";
-    my $waiting = sub { $s->sql("SELECT count(*) FROM pg_stat_activity WHERE usename = 'oriel_ds' AND wait_event_type = 'Lock' AND clock_timestamp() - query_start > interval '$_[0]'", 'postgres') };
+    # it waits for a second at most, so the one who asks for it is connected before
+    my $watch   = Oriel::Psql->new($s->{db}, 'postgres');
+    my $waiting = sub { $watch->ask("SELECT count(*) FROM pg_stat_activity WHERE usename = 'oriel_ds' AND wait_event_type = 'Lock' AND clock_timestamp() - query_start > interval '$_[0]'") };
     wait_until { $s->sql("SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted AND relation = 'oriel.entity'::regclass", 'postgres') } 'the lock of the bookkeeping';
     my $client = $s->client;
     $client->send("GET /v1/stations HTTP/1.1\r\nHost: a\r\n\r\n");
     wait_until { $waiting->('150 ms') } 'a version to be waited for';
+    $watch->close;
     print $locker "ROLLBACK;\n";
     close $locker;
     isnt($client->response('GET')->{status}, 503, 'a request that waits for its version is not handed on');

@@ -95,7 +95,7 @@ subtest '@supabase/postgrest-js' => sub {
 subtest '@raphiniert/ra-data-postgrest' => sub { run_client('ra-data-postgrest') };
 
 # Lets the client run until it was refused twice, and brings back then what was taken away.
-my $refused = sub { () = read_file("$s->{folder}/nginx/access.log") =~ /" 503 /g };
+my $refused = sub { () = $s->access_log =~ /" 503 /g };
 sub retrying {
     my ($code, $bring_back) = @_;
     my $before = $refused->();

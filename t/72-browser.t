@@ -38,10 +38,9 @@ wait_until { my $r = $s->get('/v1/products'); $r->{status} == 200 && @{ $r->{jso
 # --- the page's server ---
 
 my ($report, $logged) = (undef, 0);
-my $access_log = "$s->{folder}/nginx/access.log";
 my %do = (
-    log      => sub { $logged = length read_file($access_log); 'null' },
-    count304 => sub { scalar(() = substr(read_file($access_log), $logged) =~ m{"GET /v2/products\S* HTTP/1\.1" 304 }g) },
+    log      => sub { $logged = length $s->access_log; 'null' },
+    count304 => sub { scalar(() = substr($s->access_log, $logged) =~ m{"GET /v2/products\S* HTTP/1\.1" 304 }g) },
     deliver  => sub { deliver('three'); 'null' },
     report   => sub { ($report) = @_; 'null' },
 );
@@ -104,7 +103,7 @@ is(eval { $seen->[-1][0] }, 'and that is the end of the page', 'it went to its e
 
 # --- what the server saw of it ---
 
-my @log = split /\n/, read_file($access_log);
+my @log = split /\n/, $s->access_log;
 my $said = sub { my ($pattern) = @_; scalar grep { $_ =~ $pattern } @log };
 cmp_ok($said->(qr{"OPTIONS /v1/products\?\S+ HTTP/1\.1" 200 }), '>=', 1, 'the browser asked first where it must');
 is($said->(qr{"OPTIONS /v1/products\?select=name&order=id&limit=2 }), 0, 'and not where it need not');

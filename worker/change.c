@@ -11,6 +11,7 @@
 #include "lib/log.h"
 #include "lib/text.h"
 #include "worker/change_lint.h"
+#include "worker/turn.h"
 
 enum { LARGEST_SQL = 16 << 20 };
 
@@ -242,15 +243,10 @@ bool change_is_open(const struct change *change)
 
 int change_take_turn(PGconn *c)
 {
-    PGresult *r = pg_query(c, "taking the runners' lock",
-                           "SELECT pg_catalog.pg_try_advisory_lock(pg_catalog.hashtext('oriel change'))", 0, NULL);
-    if (!r)
-        return -1;
-    bool mine = PQgetvalue(r, 0, 0)[0] == 't';
-    PQclear(r);
-    if (!mine)
+    int mine = turn_take(c, "taking the runners' lock", "pg_catalog.hashtext('oriel change')");
+    if (mine == 0)
         log_error("another `oriel change` is at work in this database; run this one again when it has ended");
-    return mine ? 0 : -1;
+    return mine > 0 ? 0 : -1;
 }
 
 int change_record(PGconn *c, const struct change *change, enum change_step step)

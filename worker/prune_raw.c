@@ -13,6 +13,7 @@
 #include "worker/prune.h"
 #include "worker/quote.h"
 #include "worker/rows.h"
+#include "worker/turn.h"
 
 static const char doing[] = "looking who needs which month of raw";
 
@@ -42,7 +43,6 @@ static const char table_sql[] = "SELECT (SELECT pg_catalog.count(*) FROM pg_cata
                                 "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace\n"
                                 "WHERE n.nspname = $1 AND c.relname = $2";
 static const char replay_sql[] = "SELECT pg_catalog.array_to_string(entities, ' ') FROM oriel.replay";
-static const char lock_sql[] = "SELECT pg_catalog.pg_try_advisory_lock(" LOCK_REPLAY ")";
 
 struct month {
     const char *name, *due_on, *size;
@@ -73,14 +73,13 @@ static void need_all(struct months *m, const char *reason)
 static int add_replays(struct months *m)
 {
     const struct prune *p = m->prune;
-    PGresult *lock = p->removes ? pg_query(p->c, doing, lock_sql, 0, NULL) : NULL;
-    PGresult *replay = p->removes && !lock ? NULL : pg_query(p->c, doing, replay_sql, 0, NULL);
+    int mine = p->removes ? turn_take(p->c, doing, LOCK_REPLAY) : 1;
+    PGresult *replay = mine < 0 ? NULL : pg_query(p->c, doing, replay_sql, 0, NULL);
     if (replay && PQntuples(replay))
         need_all(m, arena_printf(p->arena, "a replay of %s is not finished", PQgetvalue(replay, 0, 0)));
-    else if (lock && *PQgetvalue(lock, 0, 0) != 't')
+    else if (mine == 0)
         need_all(m, "a replay is at work");
     int result = replay ? 0 : -1;
-    PQclear(lock);
     PQclear(replay);
     return result;
 }

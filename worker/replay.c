@@ -4,6 +4,7 @@
 #include "lib/text.h"
 #include "worker/kept.h"
 #include "worker/progress.h"
+#include "worker/turn.h"
 
 static const char doing_open[] = "beginning a replay";
 
@@ -125,17 +126,12 @@ static const char *plan_hash(struct replay *r)
 
 /* ---- beginning and ending ---- */
 
-static int take_turn(struct replay *r)
+static int take_turn(const struct replay *r)
 {
-    struct session *s = &r->live.session;
-    PGresult *got = session_query(s, doing_open, "SELECT pg_catalog.pg_try_advisory_lock(" LOCK_REPLAY ")", 0, NULL);
-    if (!got)
-        return replay_tell(s);
-    bool mine = *PQgetvalue(got, 0, 0) == 't';
-    PQclear(got);
-    if (!mine)
+    int mine = turn_take(r->live.session.c, doing_open, LOCK_REPLAY);
+    if (mine == 0)
         log_error("another replay is at work in this database; run this one again when it has ended");
-    return mine ? 0 : -1;
+    return mine > 0 ? 0 : -1;
 }
 
 static int run(struct replay *r, const char *sql, int n, const char *const *params)

@@ -13,6 +13,8 @@ package Oriel::Rollout;
 
 use strict;
 use warnings;
+use IO::Select;
+use IO::Socket::UNIX;
 use JSON::PP ();
 use Oriel::Psql;
 use Oriel::Release;
@@ -68,9 +70,7 @@ sub configure {
 sub start_master {
     my ($self, $master) = @_;
     my $s = $self->{s};
-    $s->{children}->start("responders-$master", {}, 'spawn-fcgi', '-n', '-s', "$s->{folder}/s/$master.sock", '-M', '0660', '--',
-        "$s->{build}/oriel-fcgi", '-c', "$s->{folder}/$master.json", '-n', 1);
-    wait_until { -S "$s->{folder}/s/$master.sock" } 'spawn-fcgi to bind the socket';
+    $s->spawn_responders("responders-$master", "$s->{folder}/s/$master.sock", '-c', "$s->{folder}/$master.json", '-n', 1);
 }
 
 sub responders { my ($self) = @_; return @{ $self->{serves} }{ @{ $self->{masters} } } }
@@ -100,6 +100,22 @@ sub wait_for_responders {
     $self->{sessions} = $self->{q}->ask("SELECT string_agg(pid::text, ', ') FROM pg_stat_activity WHERE application_name LIKE 'oriel-fcgi%'");
 }
 
+# Each responder has read what Postgres had told it by now: its answer with rows comes behind that. A lease can be seen before the
+# responder knows that it has it, and a request that comes in between is still told of a contract that is being taken away.
+sub wait_until_read {
+    my ($self) = @_;
+    for my $master (@{ $self->{masters} }) {
+        my %get    = (REQUEST_METHOD => 'GET', REQUEST_URI => '/v1/vendors?limit=1', QUERY_STRING => 'limit=1');
+        my $list   = join '', map { pack('NN', map { length($_) | 0x80000000 } $_, $get{$_}) . $_ . $get{$_} } sort keys %get;
+        my $record = sub { pack('CCnnCC', 1, $_[0], 1, length $_[1], 0, 0) . $_[1] };
+        my $socket = IO::Socket::UNIX->new(Peer => "$self->{s}{folder}/s/$master.sock") // die "$master.sock: $!\n";
+        syswrite $socket, $record->(1, pack 'nCx5', 1, 0) . $record->(4, $list) . $record->(4, '') . $record->(5, '');
+        my $answer = '';
+        1 while IO::Select->new($socket)->can_read($Oriel::Test::Patience) && sysread $socket, $answer, 65536, length $answer;
+        $answer =~ /Status: 200/ or die "the responder of $master says: $answer\n";
+    }
+}
+
 sub is_published { my ($self) = @_; return $self->{expanded} && !$self->count('old') }
 
 # From here on the client may be told this as well, since something is being changed.
@@ -112,6 +128,7 @@ sub loosen {
 sub settle {
     my ($self, $new) = @_;
     $self->wait_for_responders($new // 0);
+    $self->wait_until_read;
     my %rule = (1 => $self->{gone} || $self->count('next') ? 'may' : $self->{away} ? 'away' : 'must', 2 => $self->is_published ? 'must' : 'may');
     $self->loosen(%rule);
 }

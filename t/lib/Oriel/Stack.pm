@@ -132,10 +132,20 @@ sub start_worker {
 
 sub start_responders {
     my ($self) = @_;
-    $self->{children}->start('responders', {}, 'spawn-fcgi', '-n', '-s', $self->{fcgi}, '-M', '0660', '--',
-        "$self->{build}/oriel-fcgi", '-c', $self->{config}, '-n', $self->{responders});
-    wait_until { -S $self->{fcgi} } 'spawn-fcgi to bind the socket';
+    $self->spawn_responders('responders', $self->{fcgi}, '-c', $self->{config}, '-n', $self->{responders});
 }
+
+# Starts responders by the real spawn-fcgi among the children, as `name`; requests can come when it returns. The socket of those
+# before goes first: it is there still, though nobody listens, and while spawn-fcgi takes it away itself nginx would cry out.
+sub spawn_responders {
+    my ($self, $name, $socket, @arguments) = @_;
+    unlink $socket;
+    $self->{children}->start($name, {}, 'spawn-fcgi', '-n', '-s', $socket, '-M', '0660', '--', "$self->{build}/oriel-fcgi", @arguments);
+    wait_until { is_listened_to($socket) } "spawn-fcgi to listen for $name";
+}
+
+# A socket has its file from bind() on and refuses connections until listen(). The kernel's list has a flag for that.
+sub is_listened_to { my ($socket) = @_; return read_file('/proc/net/unix') =~ /^\S+ \S+ \S+ 00010000 .* \Q$socket\E$/m }
 
 # An address that nobody listens at, for clients that know no unix sockets.
 sub free_address {
@@ -196,6 +206,14 @@ sub client {
 sub get {
     my ($self, $target, @headers) = @_;
     return $self->client->get($target, @headers);
+}
+
+# nginx' log of requests, with all whose answers the test has got. A line is written behind the answer, so nginx, of which one
+# process works here, is asked for another one first.
+sub access_log {
+    my ($self) = @_;
+    $self->get('/nginx-answer/404');
+    return read_file("$self->{folder}/nginx/access.log");
 }
 
 sub source {

@@ -38,10 +38,12 @@ sub answer {
 }
 
 # The requests so far: [{ path, query, header }].
-sub requests {
-    my ($self) = @_;
-    my $log = "$self->{folder}/requests";
-    return -e $log ? map { JSON::PP->new->decode($_) } split /\n/, read_file($log) : ();
+sub requests { my ($self) = @_; return logged("$self->{folder}/requests") }
+
+# What whole lines there are: one that is just being written may be there in part, where it crosses a page of memory.
+sub logged {
+    my ($log) = @_;
+    return -e $log ? map { JSON::PP->new->decode($_) } read_file($log) =~ /^(.*)\n/mg : ();
 }
 
 sub forget { my ($self) = @_; write_file("$self->{folder}/requests", '') }
@@ -90,8 +92,7 @@ sub unescape { my ($s) = @_; $s =~ tr/+/ /; $s =~ s/%([0-9a-fA-F]{2})/chr hex $1
 sub one {
     my ($folder, $client, $address) = @_;
     my $r = read_request($client) // return 0;
-    my $log = -e "$folder/requests" ? read_file("$folder/requests") : '';
-    my $n = grep { JSON::PP->new->decode($_)->{path} eq $r->{path} } split /\n/, $log;
+    my $n = grep { $_->{path} eq $r->{path} } logged("$folder/requests");
     open my $out, '>>', "$folder/requests" or die $!;
     print $out JSON::PP->new->canonical->encode($r) . "\n";
     close $out;
