@@ -50,17 +50,11 @@ sub under_load {
     return read_file("$bench->{folder}/rate");
 }
 
-# The processes of this stack by what they are; wrk is looked for while it runs. nginx' workers show no trace of the
-# folder, but are of a session that does.
-sub processes {
-    my @all  = Oriel::Children::processes($bench->{folder});
-    my %here = map { $_->{session} => 1 } grep { $_->{traces} } @all;
-    my %is;
-    for my $p (grep { $here{ $_->{session} } } @all) {
-        my ($what) = $p->{name} =~ /^(postgres|nginx|oriel-fcgi|wrk)/ or next;
-        push @{ $is{$what} }, $p->{pid};
-    }
-    return %is;
+# One of the responders; their master came first.
+sub responder {
+    my %here = map { $_->{session} => 1 } grep { $_->{traces} } my @all = Oriel::Children::processes($bench->{folder});
+    my ($last) = sort { $b <=> $a } map { $_->{pid} } grep { $here{ $_->{session} } && $_->{name} eq 'oriel-fcgi' } @all;
+    return $last;
 }
 
 sub perf {
@@ -74,8 +68,9 @@ sub profile {
     my ($case) = @_;
     my $data = "$bench->{folder}/perf.data";
     my $rate = under_load($case, sub {
-        my %is = processes();
-        perf('record', '-q', '-F', 1999, '-o', $data, '-p', join(',', map { @$_ } values %is), '--', 'sleep', $seconds);
+        # All of the machine, by each core's clock. To follow processes perf sets a timer whenever one of them gets a core, which in a
+        # virtual machine costs more than what such a process then does, and shows as time of the kernel.
+        perf('record', '-q', '-a', '-F', 1999, '-o', $data, '--', 'sleep', $seconds);
     });
     my (%total, %kernel, %function, $all);
     for (split /\n/, perf('report', '-i', $data, '-q', '-n', '--sort', 'comm,dso,symbol', '-g', 'none', '-t', '|')) {
@@ -90,7 +85,9 @@ sub profile {
         $function{$comm}{"$symbol ($object)"} += $samples;
     }
     printf "\n%s: %.0f answers a second while it was looked at\n", $case, $rate;
-    for my $comm (sort { $total{$b} <=> $total{$a} } grep { $total{$_} >= $all / 100 } keys %total) {
+    $total{idle} = delete $total{swapper} // 0;
+    printf "  %-12s %4.1f %% of the time\n", 'idle', 100 * $total{idle} / $all;
+    for my $comm (sort { $total{$b} <=> $total{$a} } grep { $_ ne 'idle' && $total{$_} >= $all / 100 } keys %total) {
         printf "  %-12s %4.1f %% of the time, %.0f %% of that in the kernel\n", $comm, 100 * $total{$comm} / $all, 100 * ($kernel{$comm} // 0) / $total{$comm};
         my $f = $function{$comm};
         my @first = grep { defined } (sort { $f->{$b} <=> $f->{$a} } keys %$f)[0 .. $top - 1];
@@ -98,9 +95,7 @@ sub profile {
     }
     my $log = "$bench->{folder}/strace.log";
     $rate = under_load($case, sub {
-        my %is = processes();
-        my ($responder) = sort { $b <=> $a } @{ $is{'oriel-fcgi'} };
-        run_command('timeout', '-s', 'INT', $seconds, 'strace', '-c', '-f', '-S', 'calls', '-o', $log, '-p', $responder);
+        run_command('timeout', '-s', 'INT', $seconds, 'strace', '-c', '-f', '-S', 'calls', '-o', $log, '-p', responder());
     });
     print "  system calls of one responder:\n";
     print map { "      $_\n" } grep { /\d/ } split /\n/, read_file($log);
