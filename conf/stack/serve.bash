@@ -40,11 +40,13 @@ serve_start_responders() {
 
 # Paths in it are relative to the folder of this file, so that no path needs quoting.
 serve_write_nginx() {
-    local address=$listen kind origin
+    local address=$listen kind origin affinity=
     case $address in *:*) address="[$address]" ;; esac
+    # site.conf says why; only where this machine's cores, which nginx counts, are all there for us
+    if [ "$(nproc)" -ge 2 ] && [ "$(nproc)" = "$(nproc --all)" ]; then affinity="worker_cpu_affinity auto;"; fi
     ln -sfn "$nginx_conf" "$state/nginx/oriel"
     {
-        echo "daemon off; worker_processes 2; pid nginx.pid; error_log stderr warn;"
+        echo "daemon off; worker_processes 2; $affinity pid nginx.pid; error_log stderr warn;"
         echo "events { worker_connections 1024; }"
         echo "http {"
         for kind in client_body fastcgi proxy uwsgi scgi; do echo "    ${kind}_temp_path temp_$kind;"; done

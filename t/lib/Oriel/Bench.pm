@@ -160,7 +160,7 @@ sub start_plain {
     }
 }
 
-# nginx in front of all; a worker process for each core. Nothing is cached but in the server `cached`.
+# nginx in front of all; a worker process on each core. Nothing is cached but in the server `cached`.
 sub start_nginx {
     my ($self) = @_;
     my $php = $self->{missing}{php} ? '' : <<"END";
@@ -169,7 +169,7 @@ sub start_nginx {
         location / { include oriel/oriel-params.conf; fastcgi_param SCRIPT_FILENAME "$peers/php/index.php"; fastcgi_pass php; fastcgi_keep_conn on; } }
 END
     my $plain_servers = join ' ', map { "server unix:$self->{folder}/s/plain.sock$_;" } 1 .. 16;
-    $self->run_nginx(workers => 2, connections => 8192, log => 'error', http => <<"END");
+    $self->run_nginx(workers => 2, affinity => 'auto', connections => 8192, log => 'error', http => <<"END");
     access_log off; keepalive_requests 1000000;
     server { listen unix:$self->{http}; listen 127.0.0.1:@{[$self->port('oriel')]} backlog=8192; include oriel/oriel.conf; }
     server { listen 127.0.0.1:@{[$self->port('cached')]}; set \$oriel_cache on; include oriel/oriel.conf; }

@@ -171,10 +171,11 @@ sub run_nginx {
     mkdir $n;
     symlink Cwd::getcwd() . '/conf/nginx', "$n/oriel";
     my $user = $> == 0 ? 'user root;' : '';
+    my $affinity = $options{affinity} ? "worker_cpu_affinity $options{affinity};" : '';
     my $upstream = join ' ', map { ("server unix:$_ max_fails=0;") x 8 } @{ $self->{upstream} // [$self->{fcgi}] };
     my $temp = join ' ', map { "${_}_temp_path $_;" } qw(client_body fastcgi proxy uwsgi scgi);
     write_file("$n/nginx.conf", <<"END");
-daemon off; $user worker_processes $options{workers}; pid nginx.pid; error_log stderr $options{log};
+daemon off; $user worker_processes $options{workers}; $affinity pid nginx.pid; error_log stderr $options{log};
 events { worker_connections $options{connections}; }
 http {
     $temp
