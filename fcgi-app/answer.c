@@ -126,15 +126,14 @@ static void put_common_headers(struct answer *a, const struct plan *p)
     cors_headers(&a->head, &p->cors);
     put_header(a, "Content-Profile", p->profile);
     put_header(a, "Allow", p->allow);
-    if (p->contract)
-        deprecation_headers(&a->head, p->contract);
+    buf_puts(&a->head, p->end_headers ? p->end_headers : "");
 }
 
 /* next: as struct rows has it. */
 static void put_link(struct answer *a, const struct plan *p, const char *next)
 {
-    if (p && p->contract)
-        deprecation_link(&a->head, p->contract, next);
+    if (p)
+        deprecation_link(&a->head, p->successor_link, next);
 }
 
 /* Ends the headers. A HEAD request's answer has no body, and so none is announced either. */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fcgi-app/deprecation.h"
 #include "lib/contract_diff.h"
 #include "lib/lease.h"
 #include "lib/log.h"
@@ -14,6 +15,7 @@ void catalog_init(struct catalog *c, const struct contract_set *lock, const stru
     arena_init(c->arena);
     arena_init(&c->definitions);
     arena_init(&c->sources);
+    arena_init(&c->headers);
     c->api = (struct api){
         .contracts = mem_alloc(lock->n * sizeof *c->api.contracts),
         .n = lock->n,
@@ -30,6 +32,7 @@ void catalog_init(struct catalog *c, const struct contract_set *lock, const stru
     c->leased = mem_alloc(lock->n * sizeof *c->leased);
     for (size_t i = 0; i < lock->n; i++) {
         c->api.contracts[i].contract = &lock->contracts[i];
+        deprecation_prepare(&c->api.contracts[i], &c->headers);
         c->holds[i] = true;
     }
 }
@@ -45,6 +48,7 @@ void catalog_release(struct catalog *c)
     free_arena(c->arena);
     arena_release(&c->definitions);
     arena_release(&c->sources);
+    arena_release(&c->headers);
     free(c->api.contracts);
     free(c->warnings);
     free(c->holds);

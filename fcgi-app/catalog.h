@@ -18,6 +18,7 @@ struct catalog {
     struct arena *arena;   /* texts of the last look */
     struct contract_set found;
     struct arena definitions, sources; /* what the data versions are of */
+    struct arena headers;              /* what answers tell of contracts' ends */
 };
 
 /* lock and options must outlive it. */

@@ -18,6 +18,7 @@ struct data_version {
     bool known;
     char hash[65];      /* opaque */
     int64_t changed_at; /* seconds since 1970 */
+    char changed[32];   /* the same as an HTTP-date; "" where it is none */
 };
 
 /* The sources of every contract of the schema: view, and an array or NULL. */

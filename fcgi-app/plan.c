@@ -126,7 +126,11 @@ void plan_make(struct plan *p, struct arena *a, const struct api *api, const str
         return;
     if (route_find(&route, a, api, r, &p->error) < 0)
         return;
-    p->contract = route.target ? route.target->contract : NULL;
+    if (route.target) {
+        p->contract = route.target->contract;
+        p->end_headers = route.target->end_headers;
+        p->successor_link = route.target->successor_link;
+    }
     p->profile = route.profile;
     if (strcmp(r->method, "OPTIONS") == 0) {
         p->kind = PLAN_OPTIONS;

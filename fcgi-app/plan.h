@@ -35,9 +35,10 @@ struct api_error {
 /* A contract as this responder serves it now. */
 struct api_contract {
     const struct contract *contract;
-    const char *withheld;   /* what differs from the lock file; NULL when it is served */
-    const char *sources;    /* what its data version is of (data_version.h); NULL where it has none */
-    const char *definition; /* a hash over the view's text, as it is now; with sources */
+    const char *withheld;                     /* what differs from the lock file; NULL when it is served */
+    const char *sources;                      /* what its data version is of (data_version.h); NULL where it has none */
+    const char *definition;                   /* a hash over the view's text, as it is now; with sources */
+    const char *end_headers, *successor_link; /* deprecation.h; NULL for none */
 };
 
 /* What there is to be asked: made once per lock file and catalog, not per request. */
@@ -90,9 +91,10 @@ struct plan_pages {
 struct plan {
     enum plan_kind kind;
     struct api_error error;
-    const char *allow;               /* value of the Allow header, NULL for none */
-    const struct contract *contract; /* NULL where the path names none */
-    const struct document *document; /* PLAN_DOCUMENT */
+    const char *allow;                        /* value of the Allow header, NULL for none */
+    const struct contract *contract;          /* NULL where the path names none */
+    const char *end_headers, *successor_link; /* of the contract, as struct api_contract has them */
+    const struct document *document;          /* PLAN_DOCUMENT */
     struct cors cors;
     const char *if_none_match; /* as in the request */
     const char *if_modified_since;

@@ -47,7 +47,7 @@ enum { LONGEST_LIST = 4096 }; /* bytes; joining more lines than anybody sends wo
 
 static void take(const char *values[N_VALUES], struct arena *a, const char *parameter)
 {
-    size_t n = strcspn(parameter, "=") + 1;
+    size_t n = (size_t)(strchrnul(parameter, '=') - parameter) + 1;
     for (size_t i = 0; i < N_VALUES; i++) {
         if (n != wanted[i].length || memcmp(parameter, wanted[i].name, n) != 0)
             continue;

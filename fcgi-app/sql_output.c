@@ -32,13 +32,13 @@ static const char *path_key(const struct ast_field *f)
     return f->name;
 }
 
-/* A key that is selected twice is written once, in its first place and with its last value: what a reader of JSON makes
- * of PostgREST's answer, which holds both. */
-static void add_output(struct sql *s, struct outputs *outputs, struct output o)
+/* Those of the first n that have the same key are replaced. */
+static void put_output(struct sql *s, struct outputs *outputs, struct output o, size_t n)
 {
     size_t i = 0;
-    while (i < outputs->n && strcmp(outputs->list[i].key, o.key) != 0)
+    while (i < n && strcmp(outputs->list[i].key, o.key) != 0)
         i++;
+    i = i < n ? i : outputs->n;
     if (i == outputs->room) {
         outputs->room = outputs->room ? 2 * outputs->room : 16;
         struct output *list = arena_array(s->a, outputs->room, sizeof *list);
@@ -50,13 +50,21 @@ static void add_output(struct sql *s, struct outputs *outputs, struct output o)
     outputs->n += i == outputs->n;
 }
 
+/* A key that is selected twice is written once, in its first place and with its last value: what a reader of JSON makes
+ * of PostgREST's answer, which holds both. */
+static void add_output(struct sql *s, struct outputs *outputs, struct output o)
+{
+    put_output(s, outputs, o, outputs->n);
+}
+
 static void add_columns(struct sql *s, struct outputs *outputs, const struct ast *level)
 {
     const struct contract *c = level->contract;
+    size_t n = outputs->n; /* the contract's own keys are all different */
     struct ast_field *fields = arena_array(s->a, c->n_columns, sizeof *fields);
     for (size_t i = 0; i < c->n_columns; i++) {
         fields[i] = (struct ast_field){.name = c->columns[i].name, .row = level->row, .column = &c->columns[i]};
-        add_output(s, outputs, (struct output){.key = fields[i].name, .field = &fields[i]});
+        put_output(s, outputs, (struct output){.key = fields[i].name, .field = &fields[i]}, n);
     }
 }
 

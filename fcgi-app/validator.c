@@ -1,7 +1,6 @@
 #include "fcgi-app/validator.h"
 
 #include <string.h>
-#include <time.h>
 
 enum { SETTLED = 5 /* seconds after which no other change is told to have been in the same one */ };
 
@@ -9,10 +8,8 @@ void validator_of_version(struct validator *v, const struct plan *p)
 {
     *v = (struct validator){0};
     entity_tag_of_version(v->tag, p->version->hash, p->shape);
-    time_t at = (time_t)p->version->changed_at;
-    struct tm t;
-    if (p->now - p->version->changed_at >= SETTLED && gmtime_r(&at, &t)) /* English: no program calls setlocale() */
-        strftime(v->last_modified, sizeof v->last_modified, "%a, %d %b %Y %H:%M:%S GMT", &t);
+    if (p->now - p->version->changed_at >= SETTLED && *p->version->changed)
+        v->last_modified = p->version->changed;
 }
 
 /* What one may see another may not, though nothing was modified. */
@@ -39,7 +36,8 @@ bool validator_matches(const struct validator *v, const struct plan *p)
 {
     if (has(p->if_none_match))
         return *v->tag && entity_tag_matches(p->if_none_match, v->tag);
-    return has(p->if_modified_since) && !is_personal(p) && strcmp(p->if_modified_since, v->last_modified) == 0;
+    return v->last_modified && has(p->if_modified_since) && !is_personal(p) &&
+           strcmp(p->if_modified_since, v->last_modified) == 0;
 }
 
 /* Caches between may keep an answer for a second, unless the contract says something else; browsers ask again. */
@@ -64,7 +62,7 @@ void validator_headers(struct buf *head, const struct validator *v, const struct
         buf_puts(head, v->tag);
         buf_puts(head, "\r\n");
     }
-    if (*v->last_modified) {
+    if (v->last_modified) {
         buf_puts(head, "Last-Modified: ");
         buf_puts(head, v->last_modified);
         buf_puts(head, "\r\n");

@@ -14,7 +14,7 @@
 
 struct validator {
     char tag[ENTITY_TAG_SIZE]; /* "" for none */
-    char last_modified[40];    /* "" for none */
+    const char *last_modified; /* within the version; NULL for none */
 };
 
 /* Of an answer to p, whose version is known. */
