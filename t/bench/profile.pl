@@ -1,9 +1,9 @@
 #!/usr/bin/perl
 # make bench-profile: where the processor's time goes when Oriel answers, by process, by kernel and program, and by function; and
-# the system calls of a responder. Needs perf and strace, and the right to use them.
+# the system calls of a responder, or of a worker of nginx where that answers by itself. Needs perf and strace, and the right to use them.
 #   ROWS     products, 1000000
 #   SECONDS  of each recording, 5
-#   CASES    only these: key range embed 304
+#   CASES    only these: key range embed 304 cached static
 #   TOP      functions of each process that are named, 12
 use strict;
 use warnings;
@@ -17,8 +17,10 @@ my %path = (
     range => '/v1/products?id=gte.%d&order=id&limit=100',
     embed => '/v1/products?select=id,name,price,vendor:vendors(id,name)&id=gte.%d&order=id&limit=20',
     304   => '/v1/products/42',
+    cached => '/v1/products?id=gte.42&order=id&limit=20',
+    static => '/file.json',
 );
-my @cases = split ' ', $ENV{CASES} // 'key range embed 304';
+my @cases = split ' ', $ENV{CASES} // 'key range embed 304 cached static';
 $| = 1;
 
 for my $tool (qw(perf strace)) {
@@ -28,15 +30,16 @@ my $bench = Oriel::Bench->new(rows => $rows);
 $bench->start('responders');
 $bench->start('nginx');
 wait_until { eval { $bench->get('/v1/products/1')->{status} == 200 } } 'Oriel to answer';
+write_file("$bench->{folder}/static/file.json", $bench->get($path{cached})->{body});
 profile($_) for @cases;
 $bench->{finished} = 1;
 
 # Runs the load while a tool looks on; what it answered a second.
 sub under_load {
     my ($case, $look) = @_;
-    my $etag = $bench->get($path{$case})->{headers}{etag};
-    my $file = $bench->paths_file($path{$case}, $case eq '304' ? (1, 1) : $rows - 100);
-    my @ask  = ('oriel', $file, headers => $case eq '304' ? ["If-None-Match: $etag"] : []);
+    my $etag = $case eq '304' ? $bench->get($path{$case})->{headers}{etag} : undef;
+    my $file = $bench->paths_file($path{$case}, $path{$case} =~ /%d/ ? $rows - 100 : (1, 1));
+    my @ask  = (is_nginx($case) ? $case : 'oriel', $file, headers => $etag ? ["If-None-Match: $etag"] : []);
     $bench->load(@ask, seconds => 1);    # warm
     my $pid = fork // die "fork: $!";
     if (!$pid) {
@@ -50,11 +53,20 @@ sub under_load {
     return read_file("$bench->{folder}/rate");
 }
 
-# One of the responders; their master came first.
-sub responder {
-    my %here = map { $_->{session} => 1 } grep { $_->{traces} } my @all = Oriel::Children::processes($bench->{folder});
-    my ($last) = sort { $b <=> $a } map { $_->{pid} } grep { $here{ $_->{session} } && $_->{name} eq 'oriel-fcgi' } @all;
-    return $last;
+sub is_nginx { my ($case) = @_; return $case =~ /^(cached|static)$/ }
+
+# The process of that name that is at work: no master, and of nginx' workers the one that has taken the connections.
+sub busiest {
+    my ($name) = @_;
+    my @all  = Oriel::Children::processes($bench->{folder});
+    my %here = map { $_->{session} => 1 } grep { $_->{traces} } @all;
+    my @pids = map { $_->{pid} } grep { $here{ $_->{session} } && $_->{name} eq $name } @all;
+    my $ran  = sub { return map { $_ => (split ' ', read_file("/proc/$_/schedstat"))[0] } @pids };
+    my %before = $ran->();
+    select undef, undef, undef, 0.2;
+    my %after = $ran->();
+    my ($first) = sort { $after{$b} - $before{$b} <=> $after{$a} - $before{$a} } @pids;
+    return $first;
 }
 
 sub perf {
@@ -93,10 +105,10 @@ sub profile {
         my @first = grep { defined } (sort { $f->{$b} <=> $f->{$a} } keys %$f)[0 .. $top - 1];
         printf "      %4.1f %%  %s\n", 100 * $f->{$_} / $total{$comm}, $_ for @first;
     }
-    my $log = "$bench->{folder}/strace.log";
+    my ($name, $log) = (is_nginx($case) ? 'nginx' : 'oriel-fcgi', "$bench->{folder}/strace.log");
     $rate = under_load($case, sub {
-        run_command('timeout', '-s', 'INT', $seconds, 'strace', '-c', '-f', '-S', 'calls', '-o', $log, '-p', responder());
+        run_command('timeout', '-s', 'INT', $seconds, 'strace', '-c', '-f', '-S', 'calls', '-o', $log, '-p', busiest($name));
     });
-    print "  system calls of one responder:\n";
+    print "  system calls of one $name:\n";
     print map { "      $_\n" } grep { /\d/ } split /\n/, read_file($log);
 }
