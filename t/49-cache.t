@@ -336,10 +336,25 @@ wait_until { (grep { (tag('/v1/stations') // '') =~ m{^W/} } 1 .. 4) == 4 } 'the
     $s->{workers} = 2;
     $s->start('nginx');
     my $master  = $s->pid('nginx');
-    my @workers = grep { $_ != $master } map { $_->{pid} } grep { $_->{session} == $master } Oriel::Children::processes($s->{folder});
-    my $holds   = sub { my ($pid) = @_; return grep { (readlink($_) // '') =~ m{/nginx/cache/} } glob "/proc/$pid/fd/*" };
+    my @workers;
+    wait_until {
+        @workers = grep { (eval { read_file("/proc/$_/cmdline") } // '') =~ /worker process/ }
+            map { $_->{pid} } grep { $_->{session} == $master } Oriel::Children::processes($s->{folder});
+        @workers == 2;
+    } 'nginx to have two workers';
     my @clients;
-    wait_until { push @clients, $s->client; $_->get($short) for @clients; 2 == grep { $holds->($_) } @workers } 'both workers to hold the file';
+    for my $stopped (@workers) {    # so the other one takes the connections
+        kill 'STOP', $stopped;
+        wait_until { read_file("/proc/$stopped/stat") =~ /\) T / } 'a worker to stop';
+        my @pair = map { $s->client->open } 1, 2;
+        my $done = eval { $_->get($short) for @pair; 1 };
+        kill 'CONT', $stopped;
+        die $@ unless $done;
+        push @clients, @pair;
+    }
+    for my $pid (@workers) {
+        ok(scalar(grep { (readlink($_) // '') =~ m{/nginx/cache/} } glob "/proc/$pid/fd/*"), 'a worker holds the file open');
+    }
     for my $name ('Bergen in the rain', 'Bergen in the sun') {
         deliver('stations', "stations-$name.tsv", stations(['BGO', $name, '21 m']));
         wait_until { $clients[0]->get($short)->{json}[0]{Name} eq $name } 'one connection to see the new answer';
