@@ -25,7 +25,7 @@ enum form { FORM_STRING, FORM_VERBATIM, FORM_BOOL, FORM_NUMBER, FORM_TIMESTAMP }
 /* What a value may need beyond the bytes of its text, where none is escaped: quotes, "false" for "f", and the minutes
  * of an offset. */
 static const unsigned char most_more[] = {
-    [FORM_STRING] = 2, [FORM_VERBATIM] = 0, [FORM_BOOL] = 4, [FORM_NUMBER] = 2, [FORM_TIMESTAMP] = 5};
+    [FORM_STRING] = 2, [FORM_VERBATIM] = 0, [FORM_BOOL] = 5, [FORM_NUMBER] = 2, [FORM_TIMESTAMP] = 5};
 
 static bool is_digit(char c)
 {

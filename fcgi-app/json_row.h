@@ -30,7 +30,7 @@ struct json_forms {
 
 /* Finds the forms of r's columns; good for other results of the statement. r must have first + n columns. */
 void json_forms_find(struct json_forms *forms, const PGresult *r, const struct json_columns *columns);
-/* Appends one row as an object. */
+/* Appends one row as an object. One that would end within four bytes of b's maximum may fail, too. */
 void json_row_put(struct buf *b, const PGresult *r, int row, const struct json_columns *columns,
                   const struct json_forms *forms);
 

@@ -121,6 +121,7 @@ void buf_json_string(struct buf *b, const char *s, size_t n)
     while (buf_reserve(b, n + 1)) { /* with the last quote */
         size_t plain = eight_copy_plain_json(b->data + b->len, s, n);
         b->len += plain;
+        b->data[b->len] = 0; /* the escape may not fit any more */
         if (plain == n)
             break;
         put_escape(b, (unsigned char)s[plain]);

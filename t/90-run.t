@@ -84,6 +84,20 @@ for my $line (@lines) {
     is($code, 0, $line) && like($out, qr/\[\{"/, 'shows rows');
 }
 
+# nginx holds files of its cache open beside its connections.
+my ($connections) = read_file("$run/nginx/nginx.conf") =~ /worker_connections (\d+)/;
+my ($nginx)   = child_pids(qr/^nginx: master/);
+my ($workers, $fewest) = (0, 9**9);
+for my $pid (split ' ', read_file("/proc/$nginx/task/$nginx/children")) {
+    next if read_file("/proc/$pid/cmdline") !~ /worker process/;
+    my ($descriptors) = read_file("/proc/$pid/limits") =~ /^Max open files +(\d+)/m;
+    $workers++;
+    $fewest = $descriptors if $descriptors < $fewest;
+}
+is($workers, 2, 'nginx has two workers');
+cmp_ok($fewest, '>=', $connections + 150, 'with descriptors for both');
+like(read_file("$run/nginx/nginx.conf"), qr/worker_rlimit_nofile $fewest;/, 'which it asks for itself');
+
 # Another at the same time.
 my ($code, $out) = start_in_vain();
 is($code, 1, 'a second one on the same data ends');

@@ -40,13 +40,16 @@ serve_start_responders() {
 
 # Paths in it are relative to the folder of this file, so that no path needs quoting.
 serve_write_nginx() {
-    local address=$listen kind origin affinity=
+    local address=$listen kind origin affinity= descriptors
     case $address in *:*) address="[$address]" ;; esac
-    # site.conf says why; only where this machine's cores, which nginx counts, are all there for us
-    if [ "$(nproc)" -ge 2 ] && [ "$(nproc)" = "$(nproc --all)" ]; then affinity="worker_cpu_affinity auto;"; fi
+    # site.conf says why. A core for each of the two workers only where there are two, and both are there for us: of more,
+    # the first two may be one in fact.
+    if [ "$(env -u OMP_NUM_THREADS -u OMP_THREAD_LIMIT nproc) $(nproc --all)" = "2 2" ]; then affinity="worker_cpu_affinity auto;"; fi
+    descriptors=$(ulimit -Hn)
+    case $descriptors in unlimited | [0-9][0-9][0-9][0-9][0-9]*) descriptors=4096 ;; esac
     ln -sfn "$nginx_conf" "$state/nginx/oriel"
     {
-        echo "daemon off; worker_processes 2; $affinity pid nginx.pid; error_log stderr warn;"
+        echo "daemon off; worker_processes 2; $affinity worker_rlimit_nofile $descriptors; pid nginx.pid; error_log stderr warn;"
         echo "events { worker_connections 1024; }"
         echo "http {"
         for kind in client_body fastcgi proxy uwsgi scgi; do echo "    ${kind}_temp_path temp_$kind;"; done

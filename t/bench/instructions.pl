@@ -22,7 +22,7 @@ my $bench = Oriel::Bench->new(rows => 10_000);
 $bench->start('nginx');
 for my $case (split ' ', $ENV{CASES} // 'key range embed 304 csv') {
     my ($less, $more) = map { count($case, $_) } 100, 100 + $requests;
-    printf "%-6s %7.0f instructions an answer\n", $case, ($more - $less) / $requests;
+    printf "%-6s %7.0f instructions an answer\n", $case, ($more->{instructions} - $less->{instructions}) / ($more->{answers} - $less->{answers});
     print functions() if $top;
 }
 $bench->{finished} = 1;
@@ -35,15 +35,15 @@ sub count {
         "--callgrind-out-file=$bench->{folder}/callgrind.%p", "$bench->{build}/oriel-fcgi", '-c', $bench->{config}, '-n', 1);
     wait_until { eval { $bench->get($target{$case}->(1))->{status} == 200 } } 'the responder to answer';
     my $client = $bench->client;
-    my $tag;    # of the data's version, which is not known with the first answer
-    wait_until { ($tag = $client->get($target{$case}->(1))->{headers}{etag}) =~ /^W/ } 'the responder to know of versions';
+    my ($tag, $asked) = ('', 0);    # of the data's version, which is not known with the first answer
+    wait_until { $asked++; ($tag = $client->get($target{$case}->(1))->{headers}{etag}) =~ /^W/ } 'the responder to know of versions';
     my @headers = $case eq '304' ? ('If-None-Match' => $tag) : $case eq 'csv' ? (Accept => 'text/csv') : ();
     for (1 .. $n) {
         my $status = $client->get($target{$case}->($_), @headers)->{status};
         die "$status instead of an answer\n" if $status != ($case eq '304' ? 304 : 200);
     }
     $bench->stop('responders');
-    return (read_file(responder()) =~ /^(?:summary|totals): (\d+)/m)[0];
+    return { answers => $asked + $n, instructions => (read_file(responder()) =~ /^(?:summary|totals): (\d+)/m)[0] };
 }
 
 # The master's process has the lower number.

@@ -1,6 +1,7 @@
 #!/usr/bin/perl
 # make bench-profile: where the processor's time goes when Oriel answers, by process, by kernel and program, and by function; and
-# the system calls of a responder, or of a worker of nginx where that answers by itself. Needs perf and strace, and the right to use them.
+# the system calls of a responder, or of a worker of nginx where that answers by itself. Needs perf and strace, and the right to look at all of the machine: root's, or
+# kernel.perf_event_paranoid of 0 and less.
 #   ROWS     products, 1000000
 #   SECONDS  of each recording, 5
 #   CASES    only these: key range embed 304 cached static
@@ -37,7 +38,7 @@ $bench->{finished} = 1;
 # Runs the load while a tool looks on; what it answered a second.
 sub under_load {
     my ($case, $look) = @_;
-    my $etag = $case eq '304' ? $bench->get($path{$case})->{headers}{etag} : undef;
+    my $etag = $case eq '304' ? $bench->version_tag($path{$case}) : undef;
     my $file = $bench->paths_file($path{$case}, $path{$case} =~ /%d/ ? $rows - 100 : (1, 1));
     my @ask  = (is_nginx($case) ? $case : 'oriel', $file, headers => $etag ? ["If-None-Match: $etag"] : []);
     $bench->load(@ask, seconds => 1);    # warm
@@ -80,9 +81,9 @@ sub profile {
     my ($case) = @_;
     my $data = "$bench->{folder}/perf.data";
     my $rate = under_load($case, sub {
-        # All of the machine, by each core's clock. To follow processes perf sets a timer whenever one of them gets a core, which in a
+        # All of the machine, by each core's clock, which goes on while a core is idle. To follow processes perf sets a timer whenever one of them gets a core, which in a
         # virtual machine costs more than what such a process then does, and shows as time of the kernel.
-        perf('record', '-q', '-a', '-F', 1999, '-o', $data, '--', 'sleep', $seconds);
+        perf('record', '-q', '-a', '-e', 'cpu-clock', '-F', 1999, '-o', $data, '--', 'sleep', $seconds);
     });
     my (%total, %kernel, %function, $all);
     for (split /\n/, perf('report', '-i', $data, '-q', '-n', '--sort', 'comm,dso,symbol', '-g', 'none', '-t', '|')) {

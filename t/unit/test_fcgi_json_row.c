@@ -53,6 +53,7 @@ static void test_types(void)
     } cases[] = {
         {BOOL, "t", "true"},
         {BOOL, "f", "false"},
+        {BOOL, "", "false"}, /* which Postgres never sends */
         {INT8, "-9223372036854775808", "-9223372036854775808"},
         {NUMERIC, "1.10", "1.10"},
         {NUMERIC, "-0.5", "-0.5"},

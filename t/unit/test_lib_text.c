@@ -80,6 +80,11 @@ static void test_short_json_strings(void)
             free(text);
         }
     is_int(wrong, 0, "JSON strings of every length, with an escape at every place");
+    struct buf b;
+    buf_init(&b, 8);
+    buf_json_string(&b, "abcde\x01", 6);
+    ok(b.failed && strlen(buf_str(&b)) == b.len, "an escape that does not fit leaves a string");
+    buf_release(&b);
 }
 
 static void count(void *n)

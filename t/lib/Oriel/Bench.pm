@@ -231,6 +231,14 @@ sub paced_load {
     return { in_time => $in_time // 0, map { $_ => [sort { $a <=> $b } @{ $times{$_} }] } keys %times };
 }
 
+# The tag of an answer, once it is of the data's version, which no responder knows with its first answer; a 304 comes for it.
+sub version_tag {
+    my ($self, $path) = @_;
+    my $tag;
+    wait_until { ($tag = $self->get($path)->{headers}{etag}) =~ /^W/ && $self->get($path, 'If-None-Match' => $tag)->{status} == 304 } "a 304 of $path";
+    return $tag;
+}
+
 # How long oriel-fcgi takes from its exec to its first answer through nginx, in ms. Its socket is there before, as
 # spawn-fcgi makes it, and a request waits at it: nobody polls.
 sub cold_start {
