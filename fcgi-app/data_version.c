@@ -1,14 +1,11 @@
 #include "fcgi-app/data_version.h"
 
 #include <string.h>
-#include <time.h>
 
 #include "lib/buf.h"
+#include "lib/text.h"
 
-enum {
-    HOLDS_FOR = 100,  /* ms, where the worker cannot be heard: on a standby */
-    USUAL_SHAPE = 500 /* bytes that are there from the start */
-};
+enum { HOLDS_FOR = 100 }; /* ms, where the worker cannot be heard: on a standby */
 
 const char data_sources_sql[] = "SELECT s.view, s.sources FROM api.oriel_data_sources() s";
 const char data_version_sql[] =
@@ -22,10 +19,7 @@ void data_version_read(struct data_version *v, const PGresult *r)
         return;
     memcpy(v->hash, PQgetvalue(r, 0, 0), sizeof v->hash);
     v->changed_at = strtoll(PQgetvalue(r, 0, 1), NULL, 10);
-    time_t at = (time_t)v->changed_at;
-    struct tm t;
-    if (gmtime_r(&at, &t)) /* English: no program calls setlocale() */
-        strftime(v->changed, sizeof v->changed, "%a, %d %b %Y %H:%M:%S GMT", &t);
+    text_http_date(v->changed_at, v->changed);
     v->known = true;
 }
 
@@ -130,7 +124,6 @@ void data_version_plan(struct plan *p, struct arena *a, const struct api *api, c
     struct contracts all = {0};
     buf_init(&all.sources, SIZE_MAX / 2);
     buf_init(&all.shape, SIZE_MAX / 2);
-    (void)buf_reserve(&all.shape, USUAL_SHAPE);
     buf_putc(&all.sources, '{');
     add(&all, root);
     add_embeds(&all, ast);

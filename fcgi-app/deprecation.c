@@ -3,16 +3,18 @@
 #include <time.h>
 
 #include "fcgi-app/url.h"
+#include "lib/text.h"
 
 /* What the contract's comment could declare is a day that is there; another one is left out. */
 static void put_sunset(struct buf *head, const char *day)
 {
     struct tm t = {0};
-    char date[64];
+    char date[32];
     const char *end = strptime(day, "%Y-%m-%d", &t);
-    if (!end || *end || timegm(&t) == (time_t)-1) /* timegm() also finds the day of the week */
+    time_t at = end && !*end ? timegm(&t) : (time_t)-1;
+    if (at == (time_t)-1)
         return;
-    strftime(date, sizeof date, "%a, %d %b %Y 00:00:00 GMT", &t); /* English: no program calls setlocale() */
+    text_http_date(at, date);
     buf_printf(head, "Sunset: %s\r\n", date);
 }
 

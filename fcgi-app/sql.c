@@ -7,8 +7,7 @@
 enum {
     MAX_PARAMS = 65535, /* the protocol counts them in 16 bits */
     MAX_COLUMNS = 1500, /* Postgres takes 1,664 in a result; total and here, and the order's terms, count too */
-    LONGEST_SQL = 4 << 20,
-    USUAL_SQL = 2000 /* bytes that are there from the start */
+    LONGEST_SQL = 4 << 20
 };
 
 void sql_name(struct sql *s, const char *name)
@@ -172,7 +171,6 @@ int sql_plan(struct plan *p, struct arena *a, const struct ast *ast, const struc
     struct sql s = {
         .a = a, .strip_nulls = p->strip_nulls, .steady = sql_is_steady(p, ast), .as_text = p->media == MEDIA_CSV};
     buf_init(&s.text, LONGEST_SQL);
-    (void)buf_reserve(&s.text, USUAL_SQL);
     struct outputs outputs = sql_outputs(&s, ast);
     put_statement(&s, p, ast, range, k, &outputs);
     const char *text = sql_cut(&s, 0);

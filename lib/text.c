@@ -7,6 +7,7 @@
 #include <openssl/sha.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <xxhash.h>
 
 #include "lib/eight.h"
@@ -141,6 +142,16 @@ size_t text_utf8_valid(const char *s, size_t n)
         i += more + 1;
     }
     return n;
+}
+
+void text_http_date(int64_t at, char date[32])
+{
+    time_t seconds = (time_t)at;
+    struct tm t;
+    date[0] = 0;
+    if (gmtime_r(&seconds, &t) &&
+        !strftime(date, 32, "%a, %d %b %Y %H:%M:%S GMT", &t)) /* English: no program calls setlocale() */
+        date[0] = 0;
 }
 
 uint64_t text_hash(const char *s)

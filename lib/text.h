@@ -21,6 +21,9 @@ long long text_size(const char *s);
 /* Length of the longest valid UTF-8 (RFC 3629) at the start of s. Equal to n when all of it is valid. */
 size_t text_utf8_valid(const char *s, size_t n);
 
+/* A moment, in seconds since 1970, as an HTTP-date (RFC 9110, section 5.6.7); "" for one that has no year. */
+void text_http_date(int64_t at, char date[32]);
+
 /* To find texts by in memory, not to keep and not to trust: whoever chooses them can make two alike. */
 uint64_t text_hash(const char *s);
 /* SHA-256 of n bytes, as 64 hexadecimal digits and a NUL. */

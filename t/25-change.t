@@ -1,6 +1,7 @@
 # A change from expand to contract, and back: every phase, every refusal with the text that a person reads.
 use strict;
 use warnings;
+use Oriel::Psql;
 use Oriel::Stack;
 use Oriel::Test;
 use Test::More;
@@ -84,6 +85,18 @@ sub runner_gone { wait_until { $s->sql("SELECT count(*) FROM pg_locks WHERE lock
 is((phase 'revert')[0], 0, 'the second change is taken back');
 my $first = catalog();
 $s->sql('INSERT INTO dp.thing SELECT n, \'thing \' || n, n * 1.01 FROM generate_series(1, 25000) n');
+
+# A program ends a moment before its session; whoever comes right behind it waits that moment.
+subtest 'a runner that has just ended' => sub {
+    my ($before, $look) = map { Oriel::Psql->new($s->{db}, 'postgres') } 1, 2;
+    my ($pid) = $before->ask(q{SELECT pg_backend_pid() FROM pg_advisory_lock(hashtext('oriel change'))});
+    $s->start_oriel('next', 'change', 'plan', $name);
+    wait_until { $look->ask(q{SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'oriel%' AND query LIKE '%pg_try_advisory_lock(%'}) } 'the next one to find it there';
+    $look->ask("SELECT pg_terminate_backend($pid)");
+    wait_until { !$s->{children}->is_running('next') } 'the next one to end';
+    is($s->stop('next'), 0, 'is not taken for one at work') or diag read_file("$s->{folder}/log/next.log");
+    $_->close for $before, $look;
+};
 
 subtest 'plan shows and changes nothing' => sub {
     my ($code, $text) = phase('plan');

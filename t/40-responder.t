@@ -5,6 +5,7 @@ use warnings;
 use IO::Select;
 use IO::Socket::UNIX;
 use Oriel::Psql;
+use Oriel::Fcgi;
 use Oriel::Stack;
 use Oriel::Test;
 use POSIX ();
@@ -260,14 +261,8 @@ sub end_load {
 }
 
 # --- FastCGI by hand ---
-sub record { my ($type, $body) = @_; return pack('CCnnCC', 1, $type, 1, length $body, 0, 0) . $body }
-
-sub asking {
-    my (%parameters) = @_;
-    my $list = join '', map { pack('NN', map { length($_) | 0x80000000 } $_, $parameters{$_}) . $_ . $parameters{$_} }
-        sort keys %parameters;
-    return record(1, pack 'nCx5', 1, 1) . record(4, $list) . record(4, '');
-}
+sub record { return Oriel::Fcgi::record(@_) }
+sub asking { return Oriel::Fcgi::request(1, @_) }
 
 # Sends bytes; returns what comes back until the connection is closed or one answer is complete, and how it ended: `end` is how it
 # should, since a connection is kept when it is not closed for a while, and only then is it known how long to wait.

@@ -4,7 +4,7 @@ use strict;
 use warnings;
 use Digest::MD5;
 use IO::Select;
-use IO::Socket::UNIX;
+use Oriel::Fcgi;
 use Oriel::Stack;
 use Oriel::Test;
 use Test::More;
@@ -59,13 +59,7 @@ my %idle = (highest => highest(), memory => memory());
 # A request on a connection of FastCGI of its own, so that nothing is between the responder and the one who reads slowly.
 sub ask_directly {
     my ($uri, %more) = @_;
-    my $socket = IO::Socket::UNIX->new(Peer => $s->{fcgi}) // die "$s->{fcgi}: $!";
-    my %get    = (REQUEST_METHOD => 'GET', REQUEST_URI => $uri, %more);
-    ($get{QUERY_STRING}) = $uri =~ /\?(.*)/ ? $1 : '';
-    my $list   = join '', map { pack('NN', map { length($_) | 0x80000000 } $_, $get{$_}) . $_ . $get{$_} } sort keys %get;
-    my $record = sub { pack('CCnnCC', 1, $_[0], 1, length $_[1], 0, 0) . $_[1] };
-    syswrite $socket, $record->(1, pack 'nCx5', 1, 1) . $record->(4, $list) . $record->(4, '') . $record->(5, '');
-    return $socket;
+    return Oriel::Fcgi::ask($s->{fcgi}, 1, REQUEST_METHOD => 'GET', REQUEST_URI => $uri, %more, QUERY_STRING => $uri =~ /\?(.*)/ ? $1 : '');
 }
 
 # Through nginx; the body is not decoded.

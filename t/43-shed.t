@@ -3,8 +3,8 @@
 use strict;
 use warnings;
 use IO::Select;
-use IO::Socket::UNIX;
 use Oriel::Psql;
+use Oriel::Fcgi;
 use Oriel::Stack;
 use Oriel::Test;
 use Test::More;
@@ -92,11 +92,7 @@ wait_until { metric('oriel_responders_open') == 3 } 'all responders to be open';
 
 # --- an answer that streams to somebody who does not read ---
 {
-    my %get    = (REQUEST_METHOD => 'GET', REQUEST_URI => '/v1/items');
-    my $list   = join '', map { pack('NN', map { length($_) | 0x80000000 } $_, $get{$_}) . $_ . $get{$_} } sort keys %get;
-    my $record = sub { pack('CCnnCC', 1, $_[0], 1, length $_[1], 0, 0) . $_[1] };
-    my $socket = IO::Socket::UNIX->new(Peer => $s->{fcgi}) // die "$s->{fcgi}: $!";
-    syswrite $socket, $record->(1, pack 'nCx5', 1, 1) . $record->(4, $list) . $record->(4, '') . $record->(5, '');
+    my $socket = Oriel::Fcgi::ask($s->{fcgi}, 1, REQUEST_METHOD => 'GET', REQUEST_URI => '/v1/items');
     wait_until { metric('oriel_responders_streaming') } 'an answer to stream';
     wait_until { metric('oriel_responders_open') == 2 } 'its responder to take nothing more';
     is(short(20), 160, 'the others serve');

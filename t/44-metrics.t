@@ -1,7 +1,7 @@
 # What the responders count: by contract, version and status, over all of them, over HUP and over a death; and who may see it.
 use strict;
 use warnings;
-use IO::Socket::UNIX;
+use Oriel::Fcgi;
 use Oriel::Stack;
 use Oriel::Test;
 use Test::More;
@@ -114,16 +114,7 @@ for my $path ('/metrics/', '/v1/metrics', '/%6detrics/x') {
     unlike($r->{body}, qr/oriel_requests_total/, "$path does not lead there, whatever a client sends");
 }
 {
-    my $get = sub {
-        my %get    = (REQUEST_METHOD => 'GET', REQUEST_URI => '/metrics', @_);
-        my $list   = join '', map { pack('NN', map { length($_) | 0x80000000 } $_, $get{$_}) . $_ . $get{$_} } sort keys %get;
-        my $record = sub { pack('CCnnCC', 1, $_[0], 1, length $_[1], 0, 0) . $_[1] };
-        my $socket = IO::Socket::UNIX->new(Peer => $s->{fcgi}) // die "$s->{fcgi}: $!";
-        syswrite $socket, $record->(1, pack 'nCx5', 1, 0) . $record->(4, $list) . $record->(4, '') . $record->(5, '');
-        my $all = '';
-        1 while sysread $socket, $all, 65536, length $all;
-        return $all;
-    };
+    my $get = sub { return Oriel::Fcgi::rest(Oriel::Fcgi::ask($s->{fcgi}, 0, REQUEST_METHOD => 'GET', REQUEST_URI => '/metrics', @_)) };
     unlike($get->(HTTP_ORIEL_METRICS => 'on'), qr/oriel_requests_total/, 'a responder does not take a header for permission');
     like($get->(ORIEL_METRICS => 'on'), qr/oriel_requests_total/, 'but its web server\'s word');
     my $conf = read_file('conf/nginx/oriel.conf');

@@ -46,7 +46,7 @@ serve_write_nginx() {
     # the first two may be one in fact.
     if [ "$(env -u OMP_NUM_THREADS -u OMP_THREAD_LIMIT nproc) $(nproc --all)" = "2 2" ]; then affinity="worker_cpu_affinity auto;"; fi
     descriptors=$(ulimit -Hn)
-    case $descriptors in unlimited | [0-9][0-9][0-9][0-9][0-9]*) descriptors=4096 ;; esac
+    if [ "$descriptors" = unlimited ] || [ "$descriptors" -gt 4096 ]; then descriptors=4096; fi
     ln -sfn "$nginx_conf" "$state/nginx/oriel"
     {
         echo "daemon off; worker_processes 2; $affinity worker_rlimit_nofile $descriptors; pid nginx.pid; error_log stderr warn;"

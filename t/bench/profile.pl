@@ -59,9 +59,7 @@ sub is_nginx { my ($case) = @_; return $case =~ /^(cached|static)$/ }
 # The process of that name that is at work: no master, and of nginx' workers the one that has taken the connections.
 sub busiest {
     my ($name) = @_;
-    my @all  = Oriel::Children::processes($bench->{folder});
-    my %here = map { $_->{session} => 1 } grep { $_->{traces} } @all;
-    my @pids = map { $_->{pid} } grep { $here{ $_->{session} } && $_->{name} eq $name } @all;
+    my @pids = map { $_->{pid} } grep { $_->{name} eq $name } $bench->{children}->left;
     my $ran  = sub { return map { $_ => (split ' ', read_file("/proc/$_/schedstat"))[0] } @pids };
     my %before = $ran->();
     select undef, undef, undef, 0.2;

@@ -176,6 +176,7 @@ static void test_csv(void)
         {NULL, ""},
         {"", "\"\""},
         {"a,b", "\"a,b\""},
+        {"one in many: \"", "\"one in many: \"\"\""},
         {"say \"no\"", "\"say \"\"no\"\"\""},
         {"\"", "\"\"\"\""},
         {"two\nlines", "\"two\nlines\""},

@@ -65,8 +65,9 @@ static void test_short_json_strings(void)
     static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.~!?";
     int wrong = 0;
     for (size_t n = 0; n < sizeof letters; n++)
-        for (size_t place = 0; place <= n; place++) {                 /* behind the last: none */
-            char *text = malloc(n + 1), expected[2 * sizeof letters]; /* not a byte more, for the sanitizers to see */
+        for (size_t place = 0; place <= n; place++) { /* behind the last: none */
+            char *text = malloc(n ? n : 1),
+                 expected[2 * sizeof letters]; /* not a byte more, for the sanitizers to see */
             struct buf b;
             buf_init(&b, 1000);
             memcpy(text, letters, n);

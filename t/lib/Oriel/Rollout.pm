@@ -13,9 +13,8 @@ package Oriel::Rollout;
 
 use strict;
 use warnings;
-use IO::Select;
-use IO::Socket::UNIX;
 use JSON::PP ();
+use Oriel::Fcgi;
 use Oriel::Psql;
 use Oriel::Release;
 use Oriel::Test;
@@ -105,13 +104,7 @@ sub wait_for_responders {
 sub wait_until_read {
     my ($self) = @_;
     for my $master (@{ $self->{masters} }) {
-        my %get    = (REQUEST_METHOD => 'GET', REQUEST_URI => '/v1/vendors?limit=1', QUERY_STRING => 'limit=1');
-        my $list   = join '', map { pack('NN', map { length($_) | 0x80000000 } $_, $get{$_}) . $_ . $get{$_} } sort keys %get;
-        my $record = sub { pack('CCnnCC', 1, $_[0], 1, length $_[1], 0, 0) . $_[1] };
-        my $socket = IO::Socket::UNIX->new(Peer => "$self->{s}{folder}/s/$master.sock") // die "$master.sock: $!\n";
-        syswrite $socket, $record->(1, pack 'nCx5', 1, 0) . $record->(4, $list) . $record->(4, '') . $record->(5, '');
-        my $answer = '';
-        1 while IO::Select->new($socket)->can_read($Oriel::Test::Patience) && sysread $socket, $answer, 65536, length $answer;
+        my $answer = Oriel::Fcgi::rest(Oriel::Fcgi::ask("$self->{s}{folder}/s/$master.sock", 0, REQUEST_METHOD => 'GET', REQUEST_URI => '/v1/vendors?limit=1', QUERY_STRING => 'limit=1'));
         $answer =~ /Status: 200/ or die "the responder of $master says: $answer\n";
     }
 }
