@@ -287,11 +287,9 @@ like($plan, qr/Limit.*\n(?:.*\n)*?.*(?:Bitmap Index Scan on|Index Scan using) ba
 like(plan_of('/v1/products?select=id,batches!inner(id)&batches.quantity=eq.3&limit=5'), qr/Semi Join|HashAggregate|Unique/, '!inner is a semi-join');
 
 # --- a contract that is withheld ---
-$s->sql('ALTER VIEW api.v_vendors_v1 RENAME COLUMN country TO land');
-wait_until { $client->get('/v1/vendors')->{status} == 503 } 'the contract to be withheld';
+$s->sql('ALTER VIEW api.v_vendors_v1 RENAME COLUMN country TO land; NOTIFY oriel_contract');
 for my $target ('/v1/products?select=id,seller(name)&limit=1', '/v1/batches?select=id,product(seller(id))&limit=1') {
-    my $r;
-    wait_until { ($r = $client->get($target))->{status} == 503 } 'both responders to know';
+    my $r = $s->wait_until_withheld($target, $client);
     is("$r->{json}{code} $r->{json}{message}", 'ORIEL001 vendors@1 is withheld: the database does not hold what this contract promises', $target);
     ok($r->{headers}{'retry-after'}, 'with Retry-After');
 }

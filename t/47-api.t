@@ -68,7 +68,7 @@ sub try_example {
 }
 for my $example (@api, @readme) { try_example($example) unless grep { $_ == $example } @withheld }
 $s->sql('REVOKE SELECT ON api.v_products_v1 FROM oriel_ds');
-wait_until { $s->get('/v1/products?limit=1')->{status} == 503 } 'products@1 to be withheld';
+$s->wait_until_withheld('/v1/products?limit=1');
 try_example($_) for @withheld;
 
 # --- tables ---

@@ -205,7 +205,7 @@ subtest 'the document says what the server does' => sub {
 
 subtest 'withheld, changed' => sub {
     $s->sql('ALTER VIEW api.v_vendors_v1 RENAME COLUMN name TO title; NOTIFY oriel_contract');
-    wait_until { $s->get('/v1/vendors')->{status} == 503 } 'the contract to be withheld';
+    $s->wait_until_withheld('/v1/vendors');
     is($s->get('/v1/')->{body}, $document{1}, 'what is withheld is still described');
     $s->sql('ALTER VIEW api.v_vendors_v1 RENAME COLUMN title TO name');
     $s->sql('CREATE OR REPLACE VIEW api.v_labels_v1 AS SELECT l.product_id, l.text, 1 AS more FROM dp.label l');

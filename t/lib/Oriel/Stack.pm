@@ -209,6 +209,13 @@ sub get {
     return $self->client->get($target, @headers);
 }
 
+# Waits until a request that stands on a contract which the database holds no longer is told so, and returns that answer. An
+# error of Postgres is 503 ORIEL001 as well, with other words, until the responder has looked at its contracts.
+sub wait_until_withheld {
+    my ($self, $target, $client) = @_;
+    return wait_until { my $r = ($client // $self)->get($target); $r->{status} == 503 && $r->{json}{message} =~ / is withheld: / && $r } "$target to be withheld";
+}
+
 # nginx' log of requests, with all whose answers the test has got. A line is written behind the answer, so nginx, of which one
 # process works here, is asked for another one first.
 sub access_log {
