@@ -127,8 +127,6 @@ static void send_with_sync(struct pipeline *p, struct task *t)
     append(p, t);
     if (!p->broken && !(send_task(p, t) && PQpipelineSync(p->conn)))
         p->broken = true;
-    if (t == p->head)
-        arm(p);
 }
 
 static void deallocated(struct task *t, const PGresult *r)

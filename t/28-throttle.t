@@ -62,7 +62,7 @@ subtest 'a responder at a standby' => sub {
     is($s->get('/v1/things?id=eq.7')->{body}, '[{"id":7,"name":"thing 7"}]', 'serves');
     like(log_of('there'), qr/this server takes no LISTEN \(a standby does not\); contracts are looked at every 30 s/, 'and says that it cannot be told of changes');
     $s->sql('REVOKE SELECT ON api.v_things_v1 FROM oriel_ds');
-    is($s->wait_until_withheld('/v1/things?id=eq.7')->{json}{code}, 'ORIEL001', 'what it may not read any more is withheld');
+    is($s->wait_until_withheld('/v1/things?id=eq.7')->{json}{details}, 'reader_grant_lost', 'what it may not read any more is withheld');
     $s->sql('GRANT SELECT ON api.v_things_v1 TO oriel_ds');
 };
 

@@ -223,15 +223,14 @@ sub end_load {
         . ' ALTER VIEW api.v_names_v1 OWNER TO oriel_owner; GRANT SELECT ON api.v_names_v1 TO oriel_ds;';
     $s->sql('DROP VIEW api.v_names_v1; ' . sprintf($definition, '::varchar(20) AS name'), 'postgres');
     is($s->get('/v1/names/1')->{status}, 200, 'a prepared statement that a change outlived is prepared anew');
-    my $withheld = sub { my $r = $s->get('/v1/names/1'); $r->{status} == 503 && $r->{json}{code} eq 'ORIEL001' ? $r : undef };
-    my $r = wait_until { $withheld->() } 'the error to make the responder look';
+    my $r = $s->wait_until_withheld('/v1/names/1');    # the error made the responder look
     like($r->{json}{details}, qr/^name: type_widened \(character varying\(10\) -> character varying\(20\)\)$/, 'it says what differs');
     ok($r->{headers}{'retry-after'}, 'and that it may come back');
     is($s->get('/v1/items/1')->{status}, 200, 'other contracts are served');
     $s->sql('DROP VIEW api.v_names_v1; ' . sprintf($definition, '') . 'NOTIFY oriel_contract', 'postgres');
     wait_until { (grep { $s->get('/v1/names/1')->{status} == 200 } 1 .. 6) == 6 } 'it to be served again after a notification';
     $s->sql('REVOKE SELECT ON api.v_names_v1 FROM oriel_ds; NOTIFY oriel_contract', 'postgres');
-    wait_until { (grep { $withheld->() } 1 .. 6) == 6 } 'a revoked grant to withhold it';
+    wait_until { (grep { $s->withheld('/v1/names/1') } 1 .. 6) == 6 } 'a revoked grant to withhold it';
     $s->sql('GRANT SELECT ON api.v_names_v1 TO oriel_ds; NOTIFY oriel_contract', 'postgres');
     wait_until { (grep { $s->get('/v1/names/1')->{status} == 200 } 1 .. 6) == 6 } 'the grant to bring it back';
 
@@ -254,7 +253,7 @@ sub end_load {
     kill 'HUP', $s->pid('responders');
     wait_until { $names->() eq '3 of 4,3 of 4' } 'successors that find it broken';
     is($leases->('v_names_v1') . $leases->('v_items_v1'), '02', 'they have no lease on it, but on the others');
-    ok($withheld->(), 'and withhold it');
+    ok($s->withheld('/v1/names/1'), 'and withhold it');
     $s->sql('GRANT SELECT ON api.v_names_v1 TO oriel_ds; NOTIFY oriel_contract', 'postgres');
     wait_until { $leases->('v_names_v1') == 2 } 'the leases to come back with it';
     is($names->(), '4 of 4,4 of 4', 'and the sessions to say so');

@@ -209,11 +209,17 @@ sub get {
     return $self->client->get($target, @headers);
 }
 
-# Waits until a request that stands on a contract which the database holds no longer is told so, and returns that answer. An
-# error of Postgres is 503 ORIEL001 as well, with other words, until the responder has looked at its contracts.
-sub wait_until_withheld {
+# The answer to a request that stands on a contract which the database holds no longer, when it says so. An error of Postgres is
+# 503 ORIEL001 as well, with other words, until the responder has looked at its contracts.
+sub withheld {
     my ($self, $target, $client) = @_;
-    return wait_until { my $r = ($client // $self)->get($target); $r->{status} == 503 && $r->{json}{message} =~ / is withheld: / && $r } "$target to be withheld";
+    my $r = ($client // $self)->get($target);
+    return $r->{status} == 503 && $r->{json}{code} eq 'ORIEL001' && $r->{json}{message} =~ / is withheld: / ? $r : undef;
+}
+
+sub wait_until_withheld {
+    my ($self, @request) = @_;
+    return wait_until { $self->withheld(@request) } "$request[0] to be withheld";
 }
 
 # nginx' log of requests, with all whose answers the test has got. A line is written behind the answer, so nginx, of which one
